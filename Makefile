@@ -1,0 +1,54 @@
+# make demo            the sample library: one page printed, then served on 127.0.0.1:8000 (ONCE=1 stops after the page)
+# make test            the whole test suite
+# make lint            style, types, direction of imports
+# make bench           speed on the library named by PAPERKIN_LIBRARY (the sample library if none is named)
+# make figures         quality: JUDGEMENTS=FILE on the library named by PAPERKIN_LIBRARY
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: demo test lint bench figures format install dev wheel clean
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+install: $(VENV)/.installed
+
+dev: $(VENV)/.dev
+
+demo: install
+	$(BIN)/paperkin demo $(if $(ONCE),--once)
+
+test: dev
+	$(BIN)/pytest
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install
+	$(if $(PAPERKIN_LIBRARY),,$(BIN)/paperkin demo --once >/dev/null)
+	$(BIN)/paperkin evaluate speed --library $(or $(PAPERKIN_LIBRARY),sqlite:///.paperkin-demo/sample.db)
+
+figures: install
+	$(BIN)/paperkin evaluate citations --judgements $(JUDGEMENTS)
+	$(BIN)/paperkin evaluate citations --judgements $(JUDGEMENTS) --as-of
+
+clean:
+	rm -rf $(VENV) .paperkin-demo

@@ -1,0 +1,1 @@
+"""Builds the library: crawl, link, embed, index, find topics. The only writer."""

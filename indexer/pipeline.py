@@ -1,0 +1,315 @@
+"""Building the library: crawl, link, update. Each step may be repeated and resumed; each does only what is due."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+
+from indexer.catalogue import Catalogue
+from indexer.citations import build_graph
+from indexer.errors import GenerationError, ModelError
+from indexer.generations import JSON, Draft, Generation, Generations
+from indexer.papers import ChangeKind, PaperId, Rejected
+from indexer.ports import (
+    CitationSource,
+    Embedder,
+    Keys,
+    PaperReader,
+    PaperSource,
+    PaperStore,
+    StoreStatus,
+    VectorIndex,
+    Vectors,
+)
+from indexer.vectors import load_index, new_index
+from indexer.vectors.table import VectorTable
+
+# Raised when the form of the derived files changes: older generations are then rebuilt, not misread.
+DERIVED_FORMAT = 1
+INDEX_FILE = "index.bin"
+EMBEDDED_TOGETHER = (
+    256  # texts in one transaction: what an interruption can cost, about six seconds on two cores
+)
+_REJECTED_SHOWN = 100
+
+Clock = Callable[[], datetime]
+
+
+class Progress(Protocol):
+    """Told how far a step is: `done` of `total` (None where nobody knows) in `unit`."""
+
+    def __call__(self, step: str, done: float, total: float | None, unit: str = "") -> None:
+        """Show it."""
+        ...
+
+
+def silent(step: str, done: float, total: float | None, unit: str = "") -> None:
+    """Show nothing."""
+
+
+@dataclass(slots=True)
+class CrawlSummary:
+    """What a crawl did: papers by kind of change, and records left out (the first 100 by name)."""
+
+    source: str
+    changes: Counter[ChangeKind] = field(default_factory=Counter)
+    rejected: list[Rejected] = field(default_factory=list)
+    rejected_count: int = 0
+
+    @property
+    def read(self) -> int:
+        """Papers read, whatever became of them."""
+        return self.changes.total()
+
+
+@dataclass(slots=True)
+class LinkSummary:
+    """What linking did: citations read, those new to the library, and records left out."""
+
+    source: str
+    read: int = 0
+    new: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+    rejected_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSummary:
+    """What an update did; `generation` is the one that answers now, `published` whether it is new."""
+
+    embedded: int
+    papers: int
+    topics: int
+    citations: int
+    generation: int
+    published: bool
+
+
+def crawl(
+    store: PaperStore, source: PaperSource, *, clock: Clock, progress: Progress = silent
+) -> CrawlSummary:
+    """Store every paper of a source, a batch in a transaction; killed anywhere, nothing is half stored."""
+    summary = CrawlSummary(source.name)
+    for batch in source.batches(store.cursor(source.name)):
+        with store.transaction():
+            changes = store.put_papers(batch.papers, source.name, clock())
+            store.put_cursor(source.name, "papers", batch.cursor, clock())
+        summary.changes.update(change.kind for change in changes)
+        _note(summary, batch.rejected)
+        _tell(progress, "crawl", summary.read, batch.position, "papers")
+    return summary
+
+
+def link(
+    store: PaperStore, source: CitationSource, *, clock: Clock, progress: Progress = silent
+) -> LinkSummary:
+    """Store every citation of a source, a batch in a transaction."""
+    summary = LinkSummary(source.name)
+    for batch in source.batches(_held(store), store.cursor(source.name)):
+        with store.transaction():
+            summary.new += store.put_citations(batch.citations, source.name, clock())
+            store.put_cursor(source.name, "citations", batch.cursor, clock())
+        summary.read += len(batch.citations)
+        _note(summary, batch.rejected)
+        _tell(progress, "link", summary.read, batch.position, "citations")
+    return summary
+
+
+def _held(store: PaperReader) -> Iterator[PaperId]:
+    for _, paper in store.all_papers():
+        yield paper.id
+
+
+def _note(summary: CrawlSummary | LinkSummary, rejected: Sequence[Rejected]) -> None:
+    summary.rejected_count += len(rejected)
+    summary.rejected.extend(rejected[: _REJECTED_SHOWN - len(summary.rejected)])
+
+
+def _tell(progress: Progress, step: str, done: int, position: float | None, unit: str) -> None:
+    progress(step, done, done / position if position else None, unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """Brings everything derived up to the store: missing vectors, then one new generation.
+
+    `rebuild` makes a generation even if none is due; `new_model` agrees to embed all papers anew when the
+    library was made by another model.
+    """
+
+    store: PaperStore
+    generations: Generations
+    embedder: Embedder
+    index_url: str
+    clock: Clock
+    progress: Progress = silent
+    rebuild: bool = False
+    new_model: bool = False
+
+    def update(self) -> UpdateSummary:
+        """Embed what is missing, then publish a generation if anything changed since the last."""
+        status = self.store.status()
+        self._check_model(status)
+        embedded = self._embed()
+        current = self._current()
+        if current is not None and not self.rebuild and self._is_due(current, status) is None:
+            return self._summary(embedded, current, published=False)
+        return self._summary(embedded, self._publish(status, current), published=True)
+
+    def why(self) -> str | None:
+        """Why a new generation is due, as a phrase; None if none is."""
+        current = self._current()
+        return "there is none yet" if current is None else self._is_due(current, self.store.status())
+
+    def _check_model(self, status: StoreStatus) -> None:
+        """Refuse to mix models unless told to change."""
+        others = [
+            name for name, count in status.vectors.items() if count and name != self.embedder.fingerprint
+        ]
+        if others and not status.vectors.get(self.embedder.fingerprint) and not self.new_model:
+            raise ModelError(
+                f"this library was made with {others[0]}, not with {self.embedder.fingerprint}; set PAPERKIN_MODEL "
+                f"back, or run `paperkin update --new-model` to embed all {status.papers:,} papers anew"
+            )
+
+    def _embed(self) -> int:
+        """Embed papers without a current vector; what is done stays done when interrupted."""
+        pending = self.store.pending(self.embedder.fingerprint)
+        characters = sum(
+            len(text.text) for text in pending
+        )  # texts differ tenfold in length, time goes with it
+        done = 0
+        for start in range(0, len(pending), EMBEDDED_TOGETHER):
+            chunk = pending[start : start + EMBEDDED_TOGETHER]
+            vectors = self.embedder.embed([text.text for text in chunk])
+            with self.store.transaction():
+                self.store.put_vectors(self.embedder.fingerprint, chunk, vectors)
+            done += sum(len(text.text) for text in chunk)
+            finished = start + len(chunk)
+            self.progress("embed", finished, finished * characters / max(done, 1), "papers")
+        return len(pending)
+
+    def _current(self) -> Generation | None:
+        try:
+            return self.generations.current()
+        except GenerationError:
+            return None  # none yet, or none that is whole: a new one is due
+
+    def _facts(self, status: StoreStatus) -> dict[str, JSON]:
+        """What a generation was made from; equal facts, equal generation."""
+        return {
+            "format": DERIVED_FORMAT,
+            "fingerprint": self.embedder.fingerprint,
+            "index": self.index_url,
+            "revision": status.revision,
+            "citation_revision": status.citation_revision,
+        }
+
+    def _is_due(self, current: Generation, status: StoreStatus) -> str | None:
+        if current.damage:
+            return current.damage
+        for name, value in self._facts(status).items():
+            if current.facts.get(name) != value:
+                return f"{name} went from {current.facts.get(name)} to {value}"
+        return None
+
+    def _publish(self, status: StoreStatus, current: Generation | None) -> Generation:
+        from indexer import topics  # scikit-learn takes a second to import
+
+        steps = 5
+        self.progress("index", 0, steps, "steps")
+        keys, vectors = self.store.vectors(self.embedder.fingerprint)
+        table = self.store.table()
+        catalogue = Catalogue.of(table)
+        index = self._index(keys, vectors, current)
+        self.progress("index", 1, steps, "steps")
+        edges = self.store.edges()
+        graph = build_graph(edges, table.keys)
+        self.progress("index", 2, steps, "steps")
+        titles, abstracts = self._texts(keys)
+        tree = topics.find_topics(keys, vectors, titles=titles, abstracts=abstracts)
+        self.progress("index", 4, steps, "steps")
+        facts = self._facts(status) | {
+            "papers": len(catalogue),
+            "vectors": len(keys),
+            "citations": len(edges.citing),
+            "topics": len(tree.topics),
+        }
+
+        def write(draft: Draft) -> dict[str, JSON]:
+            catalogue.save(draft.path)
+            VectorTable.of(keys, vectors).save(draft.path)
+            graph.save(draft.path)
+            topics.save(tree, draft.path)
+            index.save(draft.path / INDEX_FILE)
+            return facts
+
+        generation = self.generations.publish(write, now=self.clock(), check=self._check)
+        self.progress("index", steps, steps, "steps")
+        return generation
+
+    def _index(self, keys: Keys, vectors: Vectors, current: Generation | None) -> VectorIndex:
+        """The index of these vectors: the one before brought up to date, or a new one."""
+        before = self._reusable(current)
+        if before is None:
+            index = new_index(self.index_url, vectors.shape[1] if len(keys) else self.embedder.width)
+            index.upsert(keys, vectors)
+            return index
+        table, index = before
+        index.remove(np.setdiff1d(np.asarray(table.keys), keys))
+        changed = ~table.holds(keys, vectors)
+        index.upsert(keys[changed], vectors[changed])
+        return index
+
+    def _reusable(self, current: Generation | None) -> tuple[VectorTable, VectorIndex] | None:
+        """Table and index of the generation before, if made by the same model in the same form."""
+        if current is None or self.rebuild or current.damage:
+            return None
+        same = {"format": DERIVED_FORMAT, "fingerprint": self.embedder.fingerprint, "index": self.index_url}
+        if any(current.facts.get(name) != value for name, value in same.items()):
+            return None
+        return VectorTable.load(current.path), load_index(self.index_url, current.path / INDEX_FILE)
+
+    def _texts(self, keys: Keys) -> tuple[list[str], list[str]]:
+        """Titles and abstracts of the keys, in their (ascending) order."""
+        wanted = set(keys.tolist())
+        papers = [(paper.title, paper.abstract) for key, paper in self.store.all_papers() if key in wanted]
+        return [title for title, _ in papers], [abstract for _, abstract in papers]
+
+    def _check(self, generation: Generation) -> None:
+        """Search the written index for some of its own vectors: each must find itself, or an equal."""
+        table = VectorTable.load(generation.path)
+        index = load_index(self.index_url, generation.path / INDEX_FILE)
+        if len(index) != len(table):
+            raise GenerationError(
+                f"the index just written holds {len(index)} vectors instead of {len(table)}"
+            )
+        sample = np.linspace(0, len(table) - 1, min(len(table), 20)).astype(int)
+        if not len(sample):
+            return
+        rows = np.asarray(table.rows[sample], dtype=np.float32)
+        found, similarities = index.search(rows, 1)
+        lost = (found[:, 0] != table.keys[sample]) & (similarities[:, 0] < 0.99)
+        if lost.any():
+            raise GenerationError(
+                f"the index just written does not find {int(lost.sum())} of its own vectors"
+            )
+
+    def _summary(self, embedded: int, generation: Generation, *, published: bool) -> UpdateSummary:
+        def count(name: str) -> int:
+            value = generation.facts.get(name)
+            return value if isinstance(value, int) else 0
+
+        return UpdateSummary(
+            embedded=embedded,
+            papers=count("papers"),
+            topics=count("topics"),
+            citations=count("citations"),
+            generation=generation.number,
+            published=published,
+        )

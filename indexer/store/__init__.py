@@ -1,0 +1,1 @@
+"""Stores: the library's truth, one module for each kind of database."""

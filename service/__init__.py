@@ -1,0 +1,1 @@
+"""Answers questions about the library: related papers, pages, search, topics, graph. Only reads."""

@@ -1,0 +1,238 @@
+"""The REST interface under `/v1`: reads a request, asks the service, answers JSON."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Self
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from indexer.library import Library
+from indexer.papers import PaperId
+from indexer.ports import Filters
+from service import answers, explore, schemas
+from service.paper_page import paper_page
+from service.related import related
+from service.search import LONGEST_QUERY, search
+
+MOST_RESULTS = 200
+MOST_IDS = 100
+LONGEST_TEXT = 20_000
+DEEPEST = 10_000  # how far down a search may be leafed through
+MOST_NODES = 200
+
+PROBLEM = "application/problem+json"
+
+
+def _characters(text: str) -> str:
+    """Refuse halves of surrogate pairs, which JSON lets through and which are no characters."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("has a lone surrogate, which is no character")
+    return text.replace("\0", " ")
+
+
+Text = Annotated[str, AfterValidator(_characters)]
+Identifier = Annotated[Text, Field(min_length=1, max_length=200)]
+
+
+class Wishes(BaseModel):
+    """Which papers may be in an answer; every field may be left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: date | None = Field(default=None, description="First day of submission")
+    until: date | None = Field(default=None, description="Last day of submission")
+    categories: list[Identifier] = Field(
+        default=[], max_length=50, description="Any of these; cs takes all of cs.*"
+    )
+    licenses: list[Identifier] = Field(default=[], max_length=50, description="Any of these URIs, exactly")
+    withdrawn: bool = Field(default=False, description="Whether withdrawn papers may appear")
+
+    def filters(self) -> Filters:
+        """The same for the library."""
+        return Filters(
+            since=self.since,
+            until=self.until,
+            categories=tuple(self.categories),
+            licenses=tuple(self.licenses),
+            withdrawn=self.withdrawn,
+        )
+
+
+class RelatedRequest(BaseModel):
+    """Seeds and wishes: at least one liked paper or a text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    liked: list[Identifier] = Field(
+        [], max_length=MOST_IDS, description="Ids or arXiv URLs of papers you like"
+    )
+    disliked: list[Identifier] = Field(
+        default=[], max_length=MOST_IDS, description="And of papers you do not"
+    )
+    text: Annotated[Text, Field(max_length=LONGEST_TEXT, description="A text to be related to")] = ""
+    k: int = Field(default=20, ge=1, le=MOST_RESULTS, description="How many papers")
+    filters: Wishes = Wishes()
+    not_newer: bool = Field(default=False, description="Leave out papers newer than the newest seed")
+    as_of_seed: bool = Field(
+        default=False, description="Answer as if papers newer than the seed did not exist"
+    )
+    text_only: bool = Field(default=False, description="Ignore the seeds' own citations")
+
+    @model_validator(mode="after")
+    def _has_a_seed(self) -> Self:
+        if not self.liked and not self.text.strip():
+            raise ValueError("give at least one paper in liked, or a text")
+        return self
+
+    def request(self) -> answers.RelatedRequest:
+        """The same for the service."""
+        return answers.RelatedRequest(
+            liked=tuple(self.liked),
+            disliked=tuple(self.disliked),
+            text=self.text,
+            k=self.k,
+            filters=self.filters.filters(),
+            not_newer=self.not_newer,
+            as_of_seed=self.as_of_seed,
+            text_only=self.text_only,
+        )
+
+
+async def opened_library(request: Request) -> Library:
+    """The library that the application opened; async, so that it costs no thread."""
+    library: Library = request.app.state.library
+    return library
+
+
+def asked_filters(
+    since: Annotated[date | None, Query(description="First day of submission, such as 2020-01-01")] = None,
+    until: Annotated[date | None, Query(description="Last day of submission")] = None,
+    category: Annotated[
+        list[Identifier],
+        Query(max_length=50, description="Such as cs.CL, or cs for all of it; may be repeated"),
+    ] = [],  # noqa: B006  # FastAPI's way to say "none"; never changed
+    license: Annotated[  # noqa: A002  # the name of the parameter in the address
+        list[Identifier], Query(max_length=50, description="A licence's URI; may be repeated")
+    ] = [],  # noqa: B006
+) -> Filters:
+    """The filters of a GET request."""
+    return Filters(since=since, until=until, categories=tuple(category), licenses=tuple(license))
+
+
+Opened = Annotated[Library, Depends(opened_library)]
+Asked = Annotated[Filters, Depends(asked_filters)]
+Id = Annotated[
+    str,
+    Path(
+        max_length=200,
+        description="An arXiv id, with or without version; old ids have a slash",
+        examples=["1706.03762"],
+    ),
+]
+Count = Annotated[int, Query(ge=1, le=MOST_RESULTS, description="How many papers")]
+
+
+def _problem(status: int, description: str) -> dict[int | str, dict[str, Any]]:
+    content = {PROBLEM: {"schema": schemas.Problem.model_json_schema()}}
+    return {status: {"description": description, "content": content}}
+
+
+_NOT_FOUND = _problem(404, "There is no such paper or topic; nearest lists known ids like it")
+
+router = APIRouter(
+    prefix="/v1",
+    responses=_problem(422, "The request cannot be understood")
+    | _problem(503, "The library cannot answer now"),
+)
+
+
+def answered(model: BaseModel) -> Response:
+    """The model as JSON, past FastAPI's second validation of it."""
+    return Response(model.model_dump_json(), media_type="application/json")
+
+
+@router.get("/papers/{paper_id:path}/related", response_model=schemas.RelatedAnswer, responses=_NOT_FOUND)
+def related_to_paper(
+    paper_id: Id,
+    library: Opened,
+    filters: Asked,
+    k: Count = 20,
+    not_newer: Annotated[bool, Query(description="Leave out papers newer than this one")] = False,  # noqa: FBT002
+) -> Response:
+    """Papers related to one, most similar first, each with its reasons."""
+    wishes = answers.RelatedRequest(liked=(paper_id,), k=k, filters=filters, not_newer=not_newer)
+    return answered(schemas.related_answer(related(library, wishes)))
+
+
+@router.get("/papers/{paper_id:path}", response_model=schemas.Paper, responses=_NOT_FOUND)
+def one_paper(paper_id: Id, library: Opened, k: Count = 20) -> Response:
+    """Everything known of a paper: summary, score, licence, topics, citations, related papers newest first."""
+    return answered(schemas.paper(paper_page(library, paper_id, k=k)))
+
+
+@router.post("/related", response_model=schemas.RelatedAnswer, responses=_NOT_FOUND)
+def related_to_many(
+    library: Opened,
+    wishes: Annotated[
+        RelatedRequest, Body(examples=[{"liked": ["1706.03762"], "disliked": ["1512.03385"], "k": 5}])
+    ],
+) -> Response:
+    """Papers related to several papers (liked and disliked) or to a text. Unknown ids are reported, not fatal."""
+    return answered(schemas.related_answer(related(library, wishes.request())))
+
+
+@router.get("/search", response_model=schemas.SearchAnswer)
+def search_papers(
+    library: Opened,
+    filters: Asked,
+    q: Annotated[
+        Text,
+        Query(
+            max_length=LONGEST_QUERY, description="Words; phrases in double quotes", examples=["attention"]
+        ),
+    ],
+    limit: Count = 20,
+    offset: Annotated[int, Query(ge=0, le=DEEPEST, description="How many to pass over")] = 0,
+) -> Response:
+    """Papers that have the words in title, abstract or authors."""
+    return answered(schemas.search_answer(search(library, q, filters, limit=limit, offset=offset)))
+
+
+@router.get("/topics", response_model=schemas.TopicList)
+def all_topics(library: Opened) -> Response:
+    """The tree of topics, each before its children."""
+    topics = [schemas.topic(one) for one in explore.topics(library)]
+    return answered(schemas.TopicList(topics=topics, generation=library.derived().generation.number))
+
+
+@router.get("/topics/{topic_id}", response_model=schemas.TopicAnswer, responses=_NOT_FOUND)
+def one_topic(
+    topic_id: Annotated[str, Path(max_length=50, description="Such as 3 or 3.2", examples=["1"])],
+    library: Opened,
+    limit: Count = 20,
+) -> Response:
+    """A topic: the path to it, its children, the papers that stand for it."""
+    return answered(schemas.topic_answer(explore.topic(library, topic_id, limit=limit)))
+
+
+@router.get("/graph/{paper_id:path}", response_model=schemas.GraphAnswer, responses=_NOT_FOUND)
+def graph_around(
+    paper_id: Id,
+    library: Opened,
+    most: Annotated[int, Query(ge=1, le=MOST_NODES, description="How many neighbours")] = 40,
+    to: Annotated[str | None, Query(max_length=200, description="Show a shortest path to this paper")] = None,
+) -> Response:
+    """The citations around a paper, or with `to` a shortest chain of citations between two."""
+    start = explore.held(library, paper_id)[1].id
+    if to is None:
+        return answered(schemas.graph_answer(explore.neighbourhood(library, start, most=most)))
+    return answered(schemas.graph_answer(explore.path(library, start, PaperId.parse(to))))
+
+
+@router.get("/health", response_model=schemas.Health)
+def health(library: Opened) -> Response:
+    """Whether the library answers; 503 if not."""
+    generation = library.derived().generation.number
+    return answered(schemas.Health(status="ok", papers=library.store.status().papers, generation=generation))

@@ -1,0 +1,276 @@
+"""Candidates for "related", and the raw value of every signal for each: gathered from vectors, words, citations.
+
+All work is on a bounded number of neighbours, so one query costs the same on twenty thousand papers and on three
+million, but for the search of the index itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.citations import (
+    CitationGraph,
+    Positions,
+    Weights,
+    accumulate,
+    cocitation,
+    coupling,
+    gather,
+)
+from indexer.library import Derived
+from indexer.ports import Filters, Keys, PaperReader, Vectors
+from service.answers import Signal
+from service.ranking import COLUMN, SIGNALS, Features
+from service.words import telling_words
+
+NEAREST_TEXTS = 50  # whose citations are followed; 30 and 100 ranked no better on papers set aside
+_DENSE = 150  # candidates from the index
+_WORDS = 100  # candidates from full text
+_LINKED = 300  # candidates from each kind of citation evidence
+_CITERS_FOLLOWED = 200  # of the works that cite the nearest texts, whose other references are looked at
+_NONE = np.zeros(0, dtype=np.int32)
+_EMPTY = np.zeros(0, dtype=np.float32)
+
+Sparse = tuple[Positions, Weights]  # nodes ascending, with a value each
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for: held seeds (keys), the vectors that stand for them and for a text, its words.
+
+    `vectors` float32 [m, width], one for each liked paper that has one and one for the text; `texts` in the
+    same sense. `month` is the newest seed's (None for a text alone).
+    """
+
+    liked: Keys
+    disliked: Keys
+    vectors: Vectors
+    disliked_vectors: Vectors
+    texts: tuple[str, ...]
+    filters: Filters
+    month: int | None = None
+    as_of_seed: bool = False
+    text_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Papers that may be related: `features` float32 [n, len(SIGNALS)] of raw values, and where they come from."""
+
+    keys: Keys
+    nodes: Positions
+    features: Features
+    neighbours: Positions
+    neighbour_weights: Weights
+    words: tuple[str, ...]
+    seeds: Positions = field(default_factory=lambda: _NONE)
+
+
+def find_candidates(store: PaperReader, derived: Derived, query: Query) -> Candidates:
+    """Gather candidates that pass the filters, seeds and disliked papers left out."""
+    visible = derived.catalogue.passing(Filters(withdrawn=True))
+    if query.as_of_seed and query.month is not None:
+        visible &= derived.catalogue.months <= query.month
+    view = _View(derived, visible)
+    dense, similarities = _nearest(derived, query, visible)
+    neighbours, weights = view.neighbours(dense, similarities, query)
+    words = telling_words(store, query.texts, len(derived.catalogue))
+    sparse = _citation_signals(view, query, neighbours, weights)
+    sparse[Signal.WORDS] = _word_scores(store, view, query, words)
+    nodes = _choose(store, view, query, dense, sparse)
+    features = _features(view, query, nodes, sparse)
+    return Candidates(
+        keys=np.asarray(derived.graph.keys[nodes]),
+        nodes=nodes,
+        features=features,
+        neighbours=neighbours,
+        neighbour_weights=weights,
+        words=tuple(words),
+        seeds=view.nodes(query.liked),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The library as far as this query may see it (`visible` bool per catalogue row)."""
+
+    derived: Derived
+    visible: npt.NDArray[np.bool_]
+
+    @property
+    def graph(self) -> CitationGraph:
+        return self.derived.graph
+
+    def nodes(self, keys: Keys) -> Positions:
+        """Graph nodes of keys; those without one are left out."""
+        found = self.graph.positions(keys)
+        return found[found >= 0]
+
+    def rows(self, nodes: Positions) -> npt.NDArray[np.int64]:
+        """Catalogue rows of nodes, -1 for works not held."""
+        return self.derived.node_rows[nodes]
+
+    def only_visible(self, nodes: Positions, values: Weights) -> Sparse:
+        """Leave out works that are not held or not visible."""
+        rows = self.rows(nodes)
+        kept = (rows >= 0) & self.visible[rows]
+        return nodes[kept], values[kept]
+
+    def neighbours(self, keys: Keys, similarities: Weights, query: Query) -> Sparse:
+        """The nearest texts whose citations are followed, with weights that sum to 1."""
+        away = np.concatenate([query.liked, query.disliked])
+        kept = ~np.isin(keys, away)
+        nodes = self.graph.positions(keys[kept][:NEAREST_TEXTS])
+        weights = np.maximum(similarities[kept][:NEAREST_TEXTS], 0.0)[nodes >= 0]
+        total = float(weights.sum())
+        return nodes[nodes >= 0], (weights / total if total > 0 else weights).astype(np.float32)
+
+
+def _nearest(derived: Derived, query: Query, visible: npt.NDArray[np.bool_]) -> tuple[Keys, Weights]:
+    """The nearest texts of all query vectors together, nearest first: keys and similarities."""
+    if not len(query.vectors) or not len(derived.index):
+        return np.zeros(0, dtype=np.int64), _EMPTY
+    among = None if visible.all() else np.asarray(derived.catalogue.keys[visible])
+    wanted = min(_DENSE + len(query.liked) + len(query.disliked), len(derived.index))
+    keys, similarities = derived.index.search(query.vectors, wanted, among=among)
+    flat, values = keys.ravel(), similarities.ravel()
+    held = flat >= 0
+    order = np.lexsort((flat[held], -values[held]))
+    flat, values = flat[held][order], values[held][order]
+    _, first = np.unique(flat, return_index=True)
+    first.sort()
+    return flat[first], values[first]
+
+
+def _citation_signals(
+    view: _View, query: Query, neighbours: Positions, weights: Weights
+) -> dict[Signal, Sparse]:
+    """What citations say, of the nearest texts and of the seeds themselves."""
+    graph = view.graph
+    cited = accumulate(*gather(graph.reference_ends, graph.references, neighbours, weights))
+    citing = accumulate(*view.only_visible(*gather(graph.citer_ends, graph.citers, neighbours, weights)))
+    strongest = np.argsort(-citing[1], kind="stable")[:_CITERS_FOLLOWED]
+    followed = _per_root(citing[0][strongest], citing[1][strongest], graph.reference_ends)
+    found = {
+        Signal.CITED_BY_NEIGHBOURS: view.only_visible(*cited),
+        Signal.CITES_NEIGHBOURS: (citing[0], _per_root(*citing, graph.reference_ends)),
+        Signal.CITED_WITH_NEIGHBOURS: view.only_visible(
+            *accumulate(*gather(graph.reference_ends, graph.references, citing[0][strongest], followed))
+        ),
+    }
+    seeds = view.nodes(query.liked)
+    if query.text_only or not len(seeds):
+        return found
+    ones = np.full(len(seeds), 1.0 / len(seeds), dtype=np.float32)
+    found[Signal.CITED_BY] = view.only_visible(
+        *accumulate(*gather(graph.reference_ends, graph.references, seeds, ones))
+    )
+    found[Signal.CITES] = view.only_visible(*accumulate(*gather(graph.citer_ends, graph.citers, seeds, ones)))
+    found[Signal.SHARED_REFERENCES] = _mean(view.only_visible(*coupling(graph, seeds)), len(seeds))
+    if not query.as_of_seed:  # whoever cites a seed is newer than it
+        found[Signal.CITED_TOGETHER] = _mean(view.only_visible(*cocitation(graph, seeds)), len(seeds))
+    return found
+
+
+def _per_root(nodes: Positions, values: Weights, ends: npt.NDArray[np.int64]) -> Weights:
+    """Values divided by the root of the row's length: a survey that cites everything says little."""
+    lengths = ends[nodes + 1] - ends[nodes]
+    return (values / np.sqrt(np.maximum(lengths, 1))).astype(np.float32)
+
+
+def _mean(found: Sparse, seeds: int) -> Sparse:
+    return found[0], (found[1] / seeds).astype(np.float32)
+
+
+def _word_scores(store: PaperReader, view: _View, query: Query, words: dict[str, float]) -> Sparse:
+    """BM25 over the telling words, as a share of the most that a document could reach."""
+    if not words:
+        return _NONE, _EMPTY
+    hits = store.search(list(words), _word_filters(query), limit=_WORDS)
+    nodes = view.graph.positions(hits.keys)
+    most = 2.2 * sum(words.values())  # k1 + 1 times each idf: BM25's bound
+    values = (hits.scores / most).astype(np.float32)[nodes >= 0]
+    order = np.argsort(nodes[nodes >= 0])
+    return view.only_visible(nodes[nodes >= 0][order], values[order])
+
+
+def _word_filters(query: Query) -> Filters:
+    """Full text has the filters built in: its candidates are not spent on papers that cannot be answers."""
+    return query.filters
+
+
+def _choose(
+    store: PaperReader, view: _View, query: Query, dense: Keys, sparse: dict[Signal, Sparse]
+) -> Positions:
+    """The union of the best of each kind of evidence, filtered."""
+    parts = [view.nodes(dense[:_DENSE])]
+    for nodes, values in sparse.values():
+        parts.append(nodes[np.argsort(-values, kind="stable")[:_LINKED]])
+    passing = view.derived.catalogue.passing(query.filters) & view.visible
+    if not query.filters.empty and len(query.vectors):
+        parts.append(view.nodes(_nearest(view.derived, query, passing)[0][:_DENSE]))
+    nodes = np.unique(np.concatenate(parts)).astype(np.int32)
+    rows = view.rows(nodes)
+    nodes = nodes[(rows >= 0) & passing[rows]]
+    keys = np.asarray(view.graph.keys[nodes])
+    kept = ~np.isin(keys, np.concatenate([query.liked, query.disliked]))
+    if query.filters.categories or query.filters.licenses:
+        kept &= store.passing(keys, query.filters)
+    return nodes[kept]
+
+
+def _features(view: _View, query: Query, nodes: Positions, sparse: dict[Signal, Sparse]) -> Features:
+    """The raw value of each signal for each candidate."""
+    derived = view.derived
+    features = np.zeros((len(nodes), len(SIGNALS)), dtype=np.float32)
+    for signal, (found, values) in sparse.items():
+        if len(found):
+            at = np.minimum(np.searchsorted(found, nodes), len(found) - 1)
+            features[:, COLUMN[signal]] = np.where(found[at] == nodes, values[at], 0.0)
+    keys = np.asarray(derived.graph.keys[nodes])
+    if len(query.vectors):
+        close = derived.vectors.similarities(keys, query.vectors)
+        features[:, COLUMN[Signal.TEXT]] = np.maximum((close.max(axis=1) + close.mean(axis=1)) / 2, 0.0)
+    if len(query.disliked_vectors):
+        away = derived.vectors.similarities(keys, query.disliked_vectors).max(axis=1)
+        features[:, COLUMN[Signal.DISLIKED]] = np.maximum(away - 0.4, 0.0)  # below .4 texts are strangers
+    _add_kinship(view, query, nodes, features)
+    return features
+
+
+def _add_kinship(view: _View, query: Query, nodes: Positions, features: Features) -> None:
+    """Topic, category, influence and age, which need the catalogue only."""
+    derived, rows = view.derived, view.rows(nodes)
+    features[:, COLUMN[Signal.INFLUENCE]] = np.log1p(_visible_citer_counts(view, query, nodes))
+    seeds = derived.catalogue.rows(query.liked)
+    seeds = seeds[seeds >= 0]
+    if not len(seeds):
+        return
+    catalogue = derived.catalogue
+    years = _years(catalogue.months[rows])
+    features[:, COLUMN[Signal.AGE]] = np.minimum(np.abs(years - _years(catalogue.months[seeds]).mean()), 10.0)
+    known = catalogue.category[seeds]
+    known = known[known != catalogue.categories.index("")]
+    features[:, COLUMN[Signal.SAME_CATEGORY]] = np.isin(catalogue.category[rows], known)
+    topics = derived.row_topics[seeds]
+    features[:, COLUMN[Signal.SAME_TOPIC]] = np.isin(derived.row_topics[rows], topics[topics >= 0])
+
+
+def _visible_citer_counts(view: _View, query: Query, nodes: Positions) -> npt.NDArray[np.float64]:
+    """How often each candidate is cited by what this query may see."""
+    counts = view.graph.citer_counts(nodes).astype(np.float64)
+    if not query.as_of_seed:
+        return counts
+    ones = np.ones(len(nodes), dtype=np.float32)
+    citers, _ = gather(view.graph.citer_ends, view.graph.citers, nodes, ones)
+    owner = np.repeat(np.arange(len(nodes)), counts.astype(np.int64))
+    rows = view.rows(citers)
+    seen = (rows >= 0) & view.visible[rows]
+    return np.bincount(owner[seen], minlength=len(nodes)).astype(np.float64)
+
+
+def _years(months: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+    return months // 100 + (months % 100) / 12.0

@@ -1,0 +1,387 @@
+"""The command line: `paperkin COMMAND --help`. Exit codes: 0 done, 1 failed, 2 used wrongly."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from indexer.errors import PaperkinError, SettingsError
+from indexer.settings import Settings
+from service.console import (
+    Bars,
+    Stopwatch,
+    errors_in_one_line,
+    print_json,
+    print_table,
+    print_text,
+    warn,
+)
+
+if TYPE_CHECKING:
+    from indexer.library import Library
+    from indexer.pipeline import CrawlSummary, LinkSummary, UpdateSummary
+
+app = typer.Typer(
+    name="paperkin",
+    help="Related arXiv papers, and why: crawl, embed, cluster, link and explain, on one machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+LibraryOption = Annotated[
+    str | None,
+    typer.Option("--library", metavar="URL", help="sqlite:///PATH or a path.", envvar="PAPERKIN_LIBRARY"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PaperArgument = Annotated[str, typer.Argument(metavar="ID", help="An arXiv id or URL.")]
+CountOption = Annotated[int, typer.Option("-k", min=1, max=1_000, help="How many.")]
+
+
+def settings_of(library: str | None) -> Settings:
+    """Settings from the environment, the library from the option where it is given."""
+    environ = dict(os.environ)
+    if library:
+        environ["PAPERKIN_LIBRARY"] = library
+    return Settings.from_environ(environ)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _opened(library: str | None) -> Library:
+    from indexer.library import open_library
+
+    return open_library(settings_of(library))
+
+
+@app.command()
+def crawl(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="snapshot:PATH (plain, gzip, xz or zstd).")],
+    library: LibraryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Store the papers of a source; already known ones only if they changed."""
+    from indexer import pipeline
+    from indexer.library import open_store
+    from indexer.sources import open_paper_source
+
+    watch = Stopwatch()
+    opened = open_paper_source(source)
+    store = open_store(settings_of(library))
+    try:
+        with Bars() as bars:
+            summary = pipeline.crawl(store, opened, clock=_now, progress=bars)
+    finally:
+        store.close()
+    _report_crawl(summary, watch, json=json)
+
+
+def _report_crawl(summary: CrawlSummary, watch: Stopwatch, *, json: bool) -> None:
+    kinds = {str(kind): count for kind, count in sorted(summary.changes.items())}
+    if json:
+        return print_json(
+            {"source": summary.source, "read": summary.read, **kinds, **_rejected(summary), **_spent(watch)}
+        )
+    told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()) or "nothing there"
+    print_text(f"crawled {summary.source}: {summary.read:,} papers ({told}) in {watch}")
+    return _tell_rejected(summary)
+
+
+@app.command()
+def link(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="citations:PATH (TSV or CSV).")],
+    library: LibraryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Store the citations of a source."""
+    from indexer import pipeline
+    from indexer.library import open_store
+    from indexer.sources import open_citation_source
+
+    watch = Stopwatch()
+    opened = open_citation_source(source)
+    store = open_store(settings_of(library))
+    try:
+        with Bars() as bars:
+            summary = pipeline.link(store, opened, clock=_now, progress=bars)
+    finally:
+        store.close()
+    if json:
+        told: dict[str, Any] = {"source": summary.source, "read": summary.read, "new": summary.new}
+        return print_json(told | _rejected(summary) | _spent(watch))
+    print_text(f"linked {summary.source}: {summary.read:,} citations, {summary.new:,} new, in {watch}")
+    return _tell_rejected(summary)
+
+
+def _rejected(summary: CrawlSummary | LinkSummary) -> dict[str, Any]:
+    shown = [{"where": one.where, "reason": one.reason} for one in summary.rejected]
+    return {"rejected": summary.rejected_count, "rejected_records": shown}
+
+
+def _spent(watch: Stopwatch) -> dict[str, Any]:
+    return {"seconds": round(watch.seconds, 2), "peak_megabytes": watch.peak_megabytes}
+
+
+def _tell_rejected(summary: CrawlSummary | LinkSummary) -> None:
+    for one in summary.rejected[:10]:
+        warn(f"left out {one.where}: {one.reason}")
+    if summary.rejected_count > 10:
+        warn(f"{summary.rejected_count:,} records were left out; --json names the first 100")
+
+
+@app.command()
+def update(
+    library: LibraryOption = None,
+    rebuild: Annotated[bool, typer.Option(help="Make all derived files anew.")] = False,
+    new_model: Annotated[bool, typer.Option(help="Embed all papers anew if the model changed.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Embed new papers, then bring index, topics and graph up to date. Does nothing when nothing is new."""
+    from indexer.library import open_builder
+
+    watch = Stopwatch()
+    with (
+        Bars() as bars,
+        open_builder(settings_of(library), progress=bars, rebuild=rebuild, new_model=new_model) as builder,
+    ):
+        summary = builder.update()
+    _report_update(summary, watch, json=json)
+
+
+def _report_update(summary: UpdateSummary, watch: Stopwatch, *, json: bool) -> None:
+    if json:
+        fields = ("published", "generation", "embedded", "papers", "topics", "citations")
+        return print_json({name: getattr(summary, name) for name in fields} | _spent(watch))
+    if not summary.published:
+        return print_text(f"nothing new: generation {summary.generation} is up to date ({watch})")
+    return print_text(
+        f"generation {summary.generation}: {summary.embedded:,} papers embedded, {summary.papers:,} papers, "
+        f"{summary.citations:,} citations, {summary.topics} topics, in {watch}"
+    )
+
+
+@app.command()
+def status(library: LibraryOption = None, json: JsonOption = False) -> None:
+    """Show what the library holds, and whether an update is due."""
+    from service.status import library_status, status_lines
+
+    with _opened(library) as opened:
+        found = library_status(opened)
+    if json:
+        print_json(found)
+    else:
+        print_text("\n".join(status_lines(found)))
+
+
+@app.command()
+def page(
+    paper: PaperArgument,
+    form: Annotated[str, typer.Option("--format", help="text, json or html.")] = "text",
+    k: CountOption = 20,
+    library: LibraryOption = None,
+) -> None:
+    """Print the page of a paper: its summary, score, licence, abstract and related papers, newest first."""
+    from service import pages, schemas
+    from service.paper_page import paper_page
+
+    renderers = {
+        "text": pages.render_text,
+        "html": pages.render_html,
+        "json": schemas.page_json,
+    }
+    if form not in renderers:
+        raise SettingsError(f"--format {form} is unknown; use {', '.join(renderers)}")
+    with _opened(library) as opened:
+        print_text(renderers[form](paper_page(opened, paper, k=k)))
+
+
+@app.command()
+def related(
+    papers: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Papers you like.")] = None,
+    disliked: Annotated[
+        list[str] | None, typer.Option("--not", metavar="ID", help="Papers you do not.")
+    ] = None,
+    text: Annotated[str, typer.Option(help="A free text to be related to.")] = "",
+    k: CountOption = 20,
+    ids_from: Annotated[
+        Path | None,
+        typer.Option("--ids-from", metavar="FILE", help="One id a line; each answered by itself."),
+    ] = None,
+    not_newer: Annotated[
+        bool, typer.Option("--not-newer", help="Leave out papers whose id's month is after the query's.")
+    ] = False,
+    as_of_seed: Annotated[
+        bool, typer.Option("--as-of-seed", help="Answer as if papers newer than the query did not exist.")
+    ] = False,
+    text_only: Annotated[
+        bool, typer.Option("--text-only", help="Ignore the query's own citations, in both directions.")
+    ] = False,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Papers related to one or several papers or a text, each with its reasons."""
+    from service.answers import RelatedRequest
+    from service.listing import related_lines, related_to_each
+    from service.related import related as answer_of
+
+    wishes = RelatedRequest(
+        liked=tuple(papers or ()),
+        disliked=tuple(disliked or ()),
+        text=text,
+        k=k,
+        not_newer=not_newer,
+        as_of_seed=as_of_seed,
+        text_only=text_only,
+    )
+    with _opened(library) as opened:
+        if ids_from is not None:
+            related_to_each(opened, ids_from, wishes, as_json=json)
+            return
+        answer = answer_of(opened, wishes)
+    for unknown in answer.unknown:
+        warn(f"{unknown} is not in this library")
+    related_lines(answer, as_json=json)
+
+
+@app.command()
+def search(
+    text: Annotated[list[str], typer.Argument(metavar="TEXT...", help='Words; "a phrase" in quotes.')],
+    k: CountOption = 20,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Find papers by the words of title, abstract and authors."""
+    from service.listing import search_lines
+    from service.search import search as answer_of
+
+    with _opened(library) as opened:
+        search_lines(answer_of(opened, " ".join(text), limit=k), as_json=json)
+
+
+@app.command()
+def topics(
+    topic: Annotated[str | None, typer.Argument(metavar="[TOPIC]", help="Such as 3 or 3.2.")] = None,
+    k: CountOption = 20,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the tree of topics, or one topic with its best fitting papers."""
+    from service import explore
+    from service.listing import topic_lines, tree_lines
+
+    with _opened(library) as opened:
+        if topic is None:
+            tree_lines(explore.topics(opened), as_json=json)
+        else:
+            topic_lines(explore.topic(opened, topic, limit=k), as_json=json)
+
+
+@app.command()
+def graph(
+    paper: PaperArgument,
+    to: Annotated[str | None, typer.Option(metavar="ID", help="Show a shortest path to this paper.")] = None,
+    k: CountOption = 40,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the citations around a paper, or the path between two."""
+    from indexer.papers import PaperId
+    from service import explore
+    from service.listing import graph_lines
+
+    with _opened(library) as opened:
+        start = explore.held(opened, paper)[1].id
+        if to is None:
+            answer = explore.neighbourhood(opened, start, most=k)
+        else:
+            answer = explore.path(opened, start, PaperId.parse(to))
+        graph_lines(answer, as_json=json)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8000,
+    library: LibraryOption = None,
+) -> None:
+    """Serve pages and REST until interrupted."""
+    from service.serving import serve as run
+
+    run(settings_of(library), host, port)
+
+
+@app.command()
+def evaluate(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="citations or speed.")],
+    judgements: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="query<TAB>relevant, one a line.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the rankings as a TREC run.")
+    ] = None,
+    systems: Annotated[str, typer.Option(help="Comma separated; the first is the baseline.")] = (
+        "minilm,bm25,hybrid,related"
+    ),
+    as_of: Annotated[
+        bool, typer.Option("--as-of", help="Hide papers newer than the query, as evidence too.")
+    ] = False,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Measure how good (citations) or how fast (speed) the library's answers are."""
+    from service.evaluation.command import evaluate_citations, evaluate_speed
+
+    with Bars() as bars:
+        if name == "speed":
+            report = evaluate_speed(settings_of(library), bars)
+        elif name == "citations":
+            if judgements is None:
+                raise SettingsError("evaluate citations needs --judgements FILE")
+            chosen = [system.strip() for system in systems.split(",")]
+            report = evaluate_citations(
+                settings_of(library), judgements, chosen, as_of=as_of, run=run, progress=bars
+            )
+        else:
+            raise SettingsError(f"there is no evaluation {name!r}; use citations or speed")
+    if json:
+        print_json(report.as_json())
+    else:
+        print_table(report.rows)
+        print_text(report.footnote)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the sample library goes.")] = Path(
+        ".paperkin-demo"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65_535)] = 8000,
+    once: Annotated[bool, typer.Option("--once", help="Stop after printing the page.")] = False,
+) -> None:
+    """Build the sample library, print one paper's page, serve it until interrupted."""
+    from service.demo import run_demo
+
+    with Bars() as bars:
+        settings = run_demo(folder, bars, print_text)
+    if not once:
+        from service.serving import serve as run
+
+        run(settings, "127.0.0.1", port)
+
+
+def main() -> None:
+    """Run the command line; every error of ours is one line and an exit code."""
+    with errors_in_one_line():
+        app()
+
+
+__all__ = ["PaperkinError", "app", "main"]
+
+if __name__ == "__main__":
+    main()

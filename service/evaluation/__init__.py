@@ -1,0 +1,1 @@
+"""How good the answers are: judgements, measures with intervals, systems compared on the same queries."""

@@ -1,0 +1,123 @@
+"""How fast: the encoder beside sentence-transformers' own in one run, and the server as its client sees it."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import numpy as np
+
+from indexer.errors import SettingsError, StoreError
+from indexer.library import Library, open_library
+from indexer.pipeline import Progress
+from indexer.settings import Settings
+
+_TEXTS = 384
+_REQUESTS = 300
+_WARM_UP = 30
+_PATIENCE = 60.0  # seconds that a server may take to answer at all
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Rates in texts a second, times in seconds or milliseconds as named."""
+
+    texts: int
+    texts_per_second: float
+    baseline_texts_per_second: float
+    first_answer_seconds: float
+    requests: int
+    median_milliseconds: float
+    p95_milliseconds: float
+
+
+def measure_speed(settings: Settings, progress: Progress) -> Speed:
+    """Measure on papers drawn from the library (seed 0); a server process of its own is started and stopped."""
+    with open_library(settings) as library:
+        keys = np.asarray(library.derived().catalogue.keys)
+        drawn = np.random.default_rng(0).permutation(keys)
+        ids = [str(one) for one in library.store.ids(drawn[:_REQUESTS].tolist()).values()]
+        ours, theirs, texts = _encoding(library, drawn[:_TEXTS].tolist(), progress)
+    if not ids:
+        raise StoreError("this library holds no papers to measure with; crawl and update first")
+    first, times = _serving(settings, ids, progress)
+    return Speed(
+        texts=texts,
+        texts_per_second=ours,
+        baseline_texts_per_second=theirs,
+        first_answer_seconds=first,
+        requests=len(times),
+        median_milliseconds=float(np.median(times)),
+        p95_milliseconds=float(np.quantile(times, 0.95)),
+    )
+
+
+def _encoding(library: Library, keys: list[int], progress: Progress) -> tuple[float, float, int]:
+    """Texts a second of our embedder and of a plain `encode` with its defaults; each goes first once."""
+    from sentence_transformers import SentenceTransformer
+
+    from indexer.embedding import model_folder
+
+    texts = [paper.text for paper in library.store.papers(keys).values()]
+    embedder = library.embedder()
+    plain = SentenceTransformer(str(model_folder(library.settings.model)), local_files_only=True)
+    runs = {
+        "ours": lambda: embedder.embed(texts),
+        "theirs": lambda: plain.encode(texts, show_progress_bar=False),
+    }
+    embedder.embed(texts[:32])
+    plain.encode(texts[:32], show_progress_bar=False)
+    seconds = {"ours": 0.0, "theirs": 0.0}
+    for done, name in enumerate(("ours", "theirs", "theirs", "ours")):
+        started = time.perf_counter()
+        runs[name]()
+        seconds[name] += time.perf_counter() - started
+        progress("encode", done + 1, 4, "runs")
+    return 2 * len(texts) / seconds["ours"], 2 * len(texts) / seconds["theirs"], len(texts)
+
+
+def _serving(settings: Settings, ids: list[str], progress: Progress) -> tuple[float, list[float]]:
+    """Seconds from process start to the first answer by id, and milliseconds of each warm request."""
+    environ = os.environ | {"PAPERKIN_LIBRARY": settings.library, "PAPERKIN_INDEX": settings.index}
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "service.cli", "serve", "--port", "0"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603  # our own
+        try:
+            port = _port(server)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+            _ask(connection, ids[0])
+            first = time.perf_counter() - started
+            for paper_id in ids[:_WARM_UP]:
+                _ask(connection, paper_id)
+            times = []
+            for done, paper_id in enumerate(ids[_WARM_UP:] or ids):
+                asked = time.perf_counter()
+                _ask(connection, paper_id)
+                times.append(1000 * (time.perf_counter() - asked))
+                progress("request", done + 1, len(ids), "requests")
+            connection.close()
+        finally:
+            server.terminate()
+    return first, times
+
+
+def _port(server: subprocess.Popen[str]) -> int:
+    """The port from the line that `paperkin serve` prints when it listens."""
+    line = server.stdout.readline() if server.stdout else ""
+    try:
+        return int(line.split("://")[1].split("/")[0].rpartition(":")[2])
+    except (IndexError, ValueError) as error:
+        raise SettingsError(f"the server did not start: {line.strip() or 'it said nothing'}") from error
+
+
+def _ask(connection: http.client.HTTPConnection, paper_id: str) -> None:
+    connection.request("GET", f"/v1/papers/{quote(paper_id)}/related?k=20")
+    response = connection.getresponse()
+    body = response.read()
+    if response.status != 200:
+        raise SettingsError(f"the server answered {response.status} for {paper_id}: {body[:200]!r}")

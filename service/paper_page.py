@@ -1,0 +1,65 @@
+"""Everything that the page of one paper shows, gathered."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from indexer.library import Derived, Library
+from indexer.papers import Paper
+from service.answers import Named, PaperPage, RelatedRequest
+from service.explore import held, named, path_to
+from service.related import related
+from service.scores import scores_of
+from service.summaries import summarise
+
+MOST_NAMED = 200  # references and citers listed by title; the counts are of all
+
+SAMPLE_COMMENT = "Sample library: the abstract is written for paperkin, it is not the authors' text."
+
+
+def paper_page(library: Library, text: str, *, k: int = 20) -> PaperPage:
+    """The page of the paper that `text` names (any form of id, with or without version), its k related newest first."""
+    key, paper, version = held(library, text)
+    answer = related(library, RelatedRequest(liked=(str(paper.id),), k=k))
+    derived = library.derived()
+    row = int(derived.catalogue.rows(np.array([key]))[0])
+    topic = derived.topic_at(row)
+    references, cited_by, counts = _citations(library, derived, key)
+    newest_first = sorted(
+        answer.results, key=lambda one: (one.paper.updated, str(one.paper.id)), reverse=True
+    )
+    return PaperPage(
+        paper=paper,
+        version=version or paper.latest_version,
+        summary=summarise(paper.abstract),
+        score=float(scores_of(derived)[row]) if row >= 0 else 50.0,
+        topics=path_to(derived, topic) if topic else (),
+        placement=derived.topics.placement(key),
+        references=references,
+        cited_by=cited_by,
+        reference_count=counts[0],
+        citation_count=counts[1],
+        related=tuple(newest_first),
+        generation=answer.generation,
+        note=_note(paper),
+    )
+
+
+def _citations(
+    library: Library, derived: Derived, key: int
+) -> tuple[tuple[Named, ...], tuple[Named, ...], tuple[int, int]]:
+    """References and citers held, and how many there are in all."""
+    node = derived.graph.position(key)
+    if node is None:
+        return (), (), (0, 0)
+    references, citers = derived.graph.references_of(node), derived.graph.citers_of(node)
+    return (
+        named(library, derived, references)[:MOST_NAMED],
+        named(library, derived, citers)[:MOST_NAMED],
+        (len(references), len(citers)),
+    )
+
+
+def _note(paper: Paper) -> str | None:
+    """What a reader must know before reading the abstract: the sample's texts are ours."""
+    return paper.comments if paper.comments == SAMPLE_COMMENT else None
