@@ -140,8 +140,8 @@ class Usage:
         """For each phrase how often its most frequent extension by a word occurs."""
         longer: dict[str, int] = {}
         for key, words in self.words.items():
-            for part in (words[:-1], words[1:]):
-                inner = "".join(part).removeprefix("of").removesuffix("of") if "of" in part else "".join(part)
+            for part in () if "of" in words else (words[:-1], words[1:]):
+                inner = "".join(part)
                 longer[inner] = max(longer.get(inner, 0), self._all[key])
         return longer
 
@@ -155,15 +155,15 @@ class Usage:
         words, explained = self.words[key], key in self._explained
         if participle(words[-1]) or len(words[-1]) < 2 or not (explained or self._says_something(words)):
             return False
-        return self._is_complete(key, explained) and not self._begins_with_a_verb(words)
+        return self._is_complete(key) and not self._begins_with_a_verb(words)
 
     def _says_something(self, words: Sequence[str]) -> bool:
         if len(words) == 1:
             return len(words[0]) > 2 and not weak(words[0])
         return not (all(map(hollow, words)) or (hollow(words[0]) and all(map(weak, words))))
 
-    def _is_complete(self, key: str, explained: bool) -> bool:
-        words = self.words[key]
+    def _is_complete(self, key: str) -> bool:
+        words, explained = self.words[key], key in self._explained
         if self._longer.get(key, 0) > 0.6 * self._all[key]:
             return False
         if self._share(self._ends, key, words[-1]) < (0.1 if explained else 0.35):  # `graph neural`
@@ -216,7 +216,10 @@ class PhraseTable:
         if apart.total() >= 0.3 * spellings.total():  # `gravitational-wave` is how it stands before a noun
             spellings = apart
         best = _most_common(spellings)
-        if spellings[best + "s"] >= (0.4 if " " in best else 0.25) * spellings[best]:
+        uncounted = best.endswith(
+            ("tion", "sion", "ment", "ness", "ity", "ing")
+        )  # `computation` names the field
+        if spellings[best + "s"] >= (1 if uncounted else 0.4 if " " in best else 0.25) * spellings[best]:
             best += "s"
         cases = Counter({s: n for s, n in self.spellings[key].items() if s.lower() == best})
         small = (

@@ -16,7 +16,7 @@ ABSTRACTS_READ = 20_000  # over all topics; more changes no label that we looked
 CANDIDATES = 40
 MOST_TERMS = 5
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
@@ -72,11 +72,14 @@ class _Namer:
         self._groups = groups
         self._readable = np.full(table.titles.shape[0], -1)
         self._readable[table.read] = np.arange(len(table.read))
-        self._shares = np.stack([self._share(group.rows) for group in groups])
-        self._usual = np.asarray(table.texts.mean(axis=0), np.float64).ravel()
+        in_titles, self._in_texts = self._shares_of_papers()
+        self._shares = (2 * in_titles + self._in_texts) / 3  # what stands in a title is what a paper is about
+        self._usual = np.asarray(table.texts.mean(axis=0), np.float32).ravel()
         self._named = np.array([self._is_phrase(column) for column in range(len(table.keys))])
+        self._used: set[int] = set()
+        self._abouts: dict[int, _About] = {}
         rarity = np.log(1 / np.maximum(self._usual, 1e-9)) / np.log(50)
-        self._weights = np.where(self._named, 1.0, 0.6) * np.clip(rarity, 0.05, 1)
+        self._weights = (np.where(self._named, 1.0, 0.6) * np.clip(rarity, 0.05, 1)).astype(np.float32)
 
     def _is_phrase(self, column: int) -> bool:
         if self._table.keys[column] in self._table.acronyms:
@@ -87,12 +90,26 @@ class _Namer:
         read = self._readable[rows]
         return read[read >= 0]
 
-    def _share(self, rows: Rows) -> Floats:
-        """Share of papers that speak of each phrase, the title counting twice as much as the whole text."""
-        title = np.asarray(self._table.titles[rows].mean(axis=0), np.float64).ravel()
-        text = np.asarray(self._table.texts[self._read_rows(rows)].mean(axis=0), np.float64).ravel()
-        share: Floats = (2 * title + text) / 3
-        return share
+    def _shares_of_papers(self) -> tuple[Floats, Floats]:
+        """Topics x phrases: share of papers with the phrase in the title, and anywhere."""
+        from scipy import sparse
+
+        read = [self._read_rows(group.rows) for group in self._groups]
+        shares = []
+        for matrix, rows in ((self._table.titles, [g.rows for g in self._groups]), (self._table.texts, read)):
+            ends = np.cumsum([0, *map(len, rows)])
+            inside = np.concatenate([np.full(len(r), 1 / max(1, len(r)), np.float32) for r in rows])
+            shape = (len(rows), matrix.shape[0])
+            shares.append(
+                (sparse.csr_matrix((inside, np.concatenate(rows), ends), shape=shape) @ matrix).toarray()
+            )
+        return shares[0], shares[1]
+
+    def _elsewhere(self, topic: int, column: int) -> float:
+        """Share of the papers outside a topic that speak of a phrase."""
+        part = len(self._groups[topic].rows) / len(self._readable)
+        outside = float(self._usual[column]) - part * float(self._in_texts[topic, column])
+        return outside / (1 - part) if part < 1 else 0.0
 
     def _scores(self, siblings: Sequence[int]) -> Floats:
         """Class-TF-IDF: share in the topic times the logarithm of how many times more that is than usual.
@@ -118,7 +135,7 @@ class _Namer:
         for i in sorted(range(len(siblings)), key=lambda i: -scores[i].max()):
             ranked = self._distinct_phrases(scores[i], parent)
             worth = self._worth(scores[i], ranked, siblings[i], taken)
-            chosen = self._label(scores[i], worth, self._groups[siblings[i]].rows)
+            chosen = self._label(scores[i], worth, siblings[i])
             taken.extend(map(self._phrase, chosen))
             self._used.update(chosen)
             terms = tuple(sentence(self._table.written(column)) for column in ranked[:MOST_TERMS])
@@ -160,30 +177,33 @@ class _Namer:
         for column in ranked:
             if any(self._phrase(column).core == other.core for other in taken):
                 continue
-            share = self._shares[topic, column]
+            share = float(self._shares[topic, column])
             worth[column] = float(scores[column]) * (
                 1.0 if self._named[column] else min(0.8, 0.1 + 1.5 * share)
             )
             worth[column] *= 0.5 if column in self._used else 1.0
-            worth[column] *= 0.25 if below and self._usual[column] > 0.05 else 1.0
+            worth[column] *= 0.25 if below and self._elsewhere(topic, column) > 0.05 else 1.0
         return dict(sorted(worth.items(), key=lambda item: (-item[1], item[0])))
 
-    def _label(self, scores: Floats, worth: Mapping[int, float], rows: Rows) -> list[int]:
+    def _label(self, scores: Floats, worth: Mapping[int, float], topic: int) -> list[int]:
         """The phrase worth most; a second where that covers less than half of the papers, a third below a quarter.
 
         Further phrases must be new, share no word with the label, and cover papers that it does not.
         """
-        spoken = self._table.texts[self._read_rows(rows)].tocsc()
+        spoken = self._table.texts[self._read_rows(self._groups[topic].rows)].tocsc()
         chosen: list[int] = []
         covered = np.zeros(spoken.shape[0], bool)
         for column in worth:
             speaking = spoken[:, [column]].toarray().ravel() > 0
             if chosen:
                 least, enough = ((0.5, 0.5), (0.7, 0.25))[len(chosen) - 1]
+                least = least if self._named[column] else 0.7
                 if covered.mean() >= enough or scores[column] < least * scores[chosen[0]]:
                     break
                 gain = int((speaking & ~covered).sum())
-                if gain < max(2, 0.05 * len(covered)) or not self._adds(column, chosen, scores):
+                if gain < max(2 if len(covered) < 20 else 3, 0.05 * len(covered)) or not self._adds(
+                    column, chosen, topic
+                ):
                     continue
             chosen.append(column)
             covered |= speaking
@@ -191,13 +211,10 @@ class _Namer:
                 break
         return chosen
 
-    def _adds(self, column: int, chosen: Sequence[int], scores: Floats) -> bool:
-        about = self._phrase(column)
-        if column in self._used or self._usual[column] >= 0.08:
+    def _adds(self, column: int, chosen: Sequence[int], topic: int) -> bool:
+        if column in self._used or self._elsewhere(topic, column) > 0.06:
             return False
-        if not self._named[column] and scores[column] < 0.7 * scores[chosen[0]]:
-            return False
-        return not any(about.stems & self._phrase(other).stems for other in chosen)
+        return not any(self._phrase(column).stems & self._phrase(other).stems for other in chosen)
 
     def _phrase(self, column: int) -> _About:
         if column not in self._abouts:

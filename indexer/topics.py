@@ -175,7 +175,7 @@ def _fit_centroids(points: _Points, seed: int) -> tuple[list[int], Vectors]:
     centroids: list[_Points] = []
     if len(points):
         wanted = max(1, min(round(8 * len(points) ** 0.092), len(points) // 12))
-        tops = _cluster(points, wanted, seed, starts=max(4, min(20, 40_000 // len(points))))
+        tops = _cluster(points, wanted, seed, starts=max(4, min(10, 20_000 // len(points))))
         nearest = np.argmax(points @ tops.T, axis=1)
         for number, centroid in enumerate(tops):
             parents.append(-1)
@@ -199,10 +199,14 @@ def _cluster(points: _Points, wanted: int, seed: int, *, starts: int) -> _Points
     centroids = points.mean(axis=0, keepdims=True)
     if wanted > 1:
         from sklearn.cluster import KMeans
+        from threadpoolctl import threadpool_limits
 
         random = np.random.default_rng(seed)
         chosen = np.sort(random.permutation(len(points))[:FITTED])
-        centroids = KMeans(wanted, n_init=starts, random_state=seed).fit(points[chosen]).cluster_centers_
+        fit = KMeans(wanted, n_init=starts, max_iter=100, random_state=seed)
+        # Threads add up centroids in the order in which they end; and on busy cores they wait for each other.
+        with threadpool_limits(1, user_api="openmp"):
+            centroids = fit.fit(points[chosen]).cluster_centers_
     centroids = _unit(centroids).astype(np.float32).astype(np.float64)  # as they are kept
     sizes = np.bincount(np.argmax(points @ centroids.T, axis=1), minlength=len(centroids))
     order = np.argsort(-sizes, kind="stable")
@@ -289,7 +293,7 @@ def _read(folder: Path) -> TopicTree:
     if document["format"] != FORMAT:
         raise ValueError(f"format {document['format']}, not {FORMAT}")
     topics = tuple(Topic(**(fields | {"terms": tuple(fields["terms"])})) for fields in document["topics"])
-    with np.load(folder / "topics.npz", allow_pickle=False) as arrays:
+    with (folder / "topics.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         places = Places(*(arrays[name] for name in Places._fields))
         return TopicTree(topics, arrays["keys"], places, arrays["centroids"], arrays["mean"], arrays["basis"])
 
