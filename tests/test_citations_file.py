@@ -1,5 +1,4 @@
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -118,6 +117,14 @@ def test_a_quote_that_never_closes_is_one_bad_row(tmp_path: Path) -> None:
     assert len(pairs(source)) == 2
 
 
+def test_the_columns_are_known_after_any_cursor(tmp_path: Path) -> None:
+    rows = "".join(f"s2,2312.00001,2401.{number:05}\n" for number in range(1, BATCH + 3))
+    source = a_file(tmp_path, f"# made by hand\nsource,cited,citing\n{rows}")
+    first, second = source.batches(())
+    assert list(source.batches((), first.cursor)) == [second]
+    assert second.citations[-1] == Citation(PaperId(f"2401.{BATCH + 2:05}"), PaperId("2312.00001"))
+
+
 def test_what_is_wanted_is_ignored_by_a_file(tmp_path: Path) -> None:
     source = a_file(tmp_path, "2401.00001\t2401.00002\n")
     (batch,) = source.batches([PaperId("2401.00009")])
@@ -129,11 +136,8 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         CitationsFile(str(tmp_path), name="citations:x")
 
 
-def test_real_citations_are_read_without_loss() -> None:
-    folder = Path(os.environ.get("PAPERKIN_SHARED", Path(__file__).parents[2] / "shared"))
-    path = folder / "data/small/citations.tsv.xz"
-    if not path.exists():
-        pytest.skip(f"no research data at {path}; PAPERKIN_SHARED names their folder")
+def test_real_citations_are_read_without_loss(shared: Path) -> None:
+    path = shared / "data/small/citations.tsv.xz"
     source = CitationsFile(str(path), name="citations:small")
     assert len(pairs(source)) == 45_299
     assert not rejected(source)

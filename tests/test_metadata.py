@@ -1,11 +1,11 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from indexer.papers import Author, Paper
 from indexer.sources.metadata import canonical_categories, is_withdrawn, license_uri, split_authors
 from indexer.sources.snapshot import read_paper
-from tests.builders import shared_data
 
 
 def the_paper(**fields: object) -> Paper:
@@ -52,9 +52,7 @@ def test_licences(text: str, uri: str | None) -> None:
 def test_categories(text: str, categories: tuple[str, ...]) -> None:
     assert canonical_categories(text) == categories
     assert (
-        the_paper(categories=text.split()).categories
-        == the_paper(categories=text).categories
-        == categories
+        the_paper(categories=text.split()).categories == the_paper(categories=text).categories == categories
     )
 
 
@@ -84,9 +82,7 @@ def test_author_lines(line: str, names: list[tuple[str, str, str]]) -> None:
 
 
 def test_parsed_names_go_before_the_line() -> None:
-    paper = the_paper(
-        authors="X. Y", authors_parsed=[["", "", ""], ["Deng\\textsuperscript", "Yu"], [], 3]
-    )
+    paper = the_paper(authors="X. Y", authors_parsed=[["", "", ""], ["Deng\\textsuperscript", "Yu"], [], 3])
     assert paper.authors == (Author("Deng", "Yu"),)
     assert the_paper(authors="X. Y", authors_parsed=[]).authors == (Author("Y", "X."),)
 
@@ -137,11 +133,10 @@ def test_not_withdrawn(comments: str | None, abstract: str) -> None:
     assert not is_withdrawn(comments, abstract)
 
 
-
-
-def test_withdrawals_of_real_versions() -> None:
+def test_withdrawals_of_real_versions(shared: Path) -> None:
     rows = [
-        json.loads(line) for line in shared_data("fixtures/arxiv-versions.jsonl").read_text("utf-8").splitlines()
+        json.loads(line)
+        for line in (shared / "fixtures/arxiv-versions.jsonl").read_text("utf-8").splitlines()
     ]
     told = [is_withdrawn(row["comments"], row["abstract"] or "") for row in rows]
     true = [bool(row["is_withdrawn"]) for row in rows]

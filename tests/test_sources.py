@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,18 @@ def test_a_file_that_vanishes_is_named(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(SourceError, match=r"cannot read .*x\.json"):
         list(source.batches())
+
+
+def test_a_pipe_is_read_as_it_comes(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text('{"id": "2401.00001"}\n'))
+    writer.start()
+    (batch,) = open_paper_source(f"snapshot:{pipe}").batches()
+    writer.join()
+    assert len(batch.papers) == 1
+    assert batch.cursor is None
+    assert batch.position is None
 
 
 def test_the_home_folder_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

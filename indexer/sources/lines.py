@@ -84,7 +84,9 @@ class LineFile:
         self._standard_input = path == "-"
         self._path = Path(path).expanduser()
         self._label = "the standard input" if self._standard_input else str(self._path)
-        if not self._standard_input and not self._path.is_file():
+        # A pipe can be read but has no size, and nothing to go back to.
+        self._regular = not self._standard_input and self._path.is_file()
+        if not self._standard_input and (not self._path.exists() or self._path.is_dir()):
             problem = "is a folder" if self._path.is_dir() else "does not exist"
             raise SourceError(f"{self._label} {problem}; name a file of records, one to a line")
 
@@ -94,15 +96,15 @@ class LineFile:
         """Deliver what `read` makes of each line, `size` records (good and bad) at a time.
 
         `read` returns None for a line without a record (a header) and raises `BadRecord` for one that is
-        broken. It always sees the first line that is not blank, so that it can learn the format; lines that
-        `cursor` has done are otherwise passed over unread. A cursor of a file that has changed since is void.
-        Raise `SourceError` where the file breaks off, after the last batch.
+        broken. Of the lines that `cursor` has done it sees those up to the first record, so that it can learn
+        the format; the others are passed over. A cursor of a file that has changed since is void. Raise
+        `SourceError` where the file breaks off, after the last batch.
         """
         stamp = self._stamp()
         done = _lines_done(cursor, stamp)
         if done is None:
             return
-        pending: _Pending[Record] = _Pending()
+        pending, learned = _Pending[Record](), _Pending[Record]()
         with self._open() as raw:
             lines = _Lines(raw)
             for line in lines:
@@ -110,8 +112,8 @@ class LineFile:
                     if len(pending) >= size:
                         yield pending.batch(_cursor(lines.number - 1, stamp), self._position(raw))
                     pending.take(read, lines.number, line)
-                elif lines.first:
-                    _Pending[Record]().take(read, lines.number, line)
+                elif not learned.records:
+                    learned.take(read, lines.number, line)
             if pending:
                 yield pending.batch(
                     _cursor(lines.number if lines.failure else _END, stamp), self._position(raw)
@@ -132,7 +134,7 @@ class LineFile:
 
     def _stamp(self) -> str | None:
         """Tell this state of the file from another: its size and its time of change."""
-        if self._standard_input:
+        if not self._regular:
             return None
         try:
             found = self._path.stat()
@@ -141,7 +143,7 @@ class LineFile:
         return f"{found.st_size}/{found.st_mtime_ns}"
 
     def _position(self, raw: BinaryIO) -> float | None:
-        if self._standard_input:
+        if not self._regular:
             return None
         return min(1.0, raw.tell() / max(1, self._path.stat().st_size))
 
@@ -175,21 +177,17 @@ class _Lines:
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
         self.number = 0
-        self.first = False  # whether this is the first line that is not blank
         self.failure: _BrokenOff | None = None
 
     def __iter__(self) -> Iterator[bytes | None]:
-        seen = False
         try:
             for line in _cut(_blocks(self._raw)):
                 self.number += 1
-                bare = line
-                if line is not None:
-                    bare = (line.removeprefix(_BOM) if self.number == 1 else line).strip(b" \r")
-                    bare = bare if bare.strip() else b""
-                self.first = not seen and bare != b""
-                seen = seen or self.first
-                yield bare
+                if line is None:
+                    yield None
+                    continue
+                bare = (line.removeprefix(_BOM) if self.number == 1 else line).strip(b" \r")
+                yield bare if bare.strip() else b""
         except _BrokenOff as broken:
             self.failure = broken
 
