@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,13 @@ class Catalogue:
             mask &= self.days <= filters.until.toordinal()
         return mask
 
+    def digest(self) -> str:
+        """SHA-256 (hex) of all of it: two catalogues that answer alike have the same."""
+        sha = hashlib.sha256(json.dumps(self.categories).encode())
+        for name in _ARRAYS:
+            sha.update(np.ascontiguousarray(getattr(self, name)).data)
+        return sha.hexdigest()
+
     def save(self, folder: Path) -> None:
         """Write one `catalogue-*.npy` for each array and `catalogue.json`."""
         for name in _ARRAYS:
@@ -68,9 +76,6 @@ class Catalogue:
     @classmethod
     def load(cls, folder: Path) -> Catalogue:
         """Map the files that `save` wrote."""
-        arrays = {
-            name: map_array(folder / f"catalogue-{name}.npy")
-            for name in _ARRAYS
-        }
+        arrays = {name: map_array(folder / f"catalogue-{name}.npy") for name in _ARRAYS}
         names = json.loads((folder / "catalogue.json").read_text(encoding="utf-8"))["categories"]
         return cls(**arrays, categories=tuple(names))

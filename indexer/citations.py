@@ -86,12 +86,7 @@ class CitationGraph:
     @classmethod
     def load(cls, folder: Path) -> CitationGraph:
         """Map the files that `save` wrote."""
-        return cls(
-            **{
-                field.name: map_array(folder / f"graph-{field.name}.npy")
-                for field in fields(cls)
-            }
-        )
+        return cls(**{field.name: map_array(folder / f"graph-{field.name}.npy") for field in fields(cls)})
 
 
 def build_graph(edges: Edges, held: Keys) -> CitationGraph:
@@ -163,15 +158,32 @@ def accumulate(nodes: Positions, weights: Weights) -> tuple[Positions, Weights]:
     )
 
 
-def coupling(graph: CitationGraph, nodes: Positions) -> tuple[Positions, Weights]:
+def counts(
+    ends: npt.NDArray[np.int64], columns: Positions, nodes: Positions, counted: npt.NDArray[np.bool_] | None
+) -> npt.NDArray[np.int64]:
+    """How many entries each of the rows `nodes` has; of those only that `counted` (bool, one a node) names."""
+    lengths = ends[nodes + 1] - ends[nodes]
+    if counted is None:
+        return lengths
+    entries, _ = gather(ends, columns, nodes, np.ones(len(nodes), np.float32))
+    before = np.concatenate([[0], np.cumsum(counted[entries])])
+    stops = np.cumsum(lengths)
+    return np.asarray(before[stops] - before[stops - lengths], dtype=np.int64)
+
+
+def coupling(
+    graph: CitationGraph, nodes: Positions, *, citing: npt.NDArray[np.bool_] | None = None
+) -> tuple[Positions, Weights]:
     """Bibliographic coupling: what shares references with `nodes`, and how much.
 
     Each shared reference counts 1 / ln(2 + its citers) (after Adamic and Adar 2003: a rare reference in
-    common says more), divided by the square root of the other paper's number of references.
+    common says more), divided by the square root of the other paper's number of references. Of the citers only
+    those are counted that `citing` (bool, one a node) names; all if it is None.
     """
     references, _ = gather(graph.reference_ends, graph.references, nodes, np.ones(len(nodes), np.float32))
     references, times = accumulate(references, np.ones(len(references), np.float32))
-    return _share(graph, (graph.citer_ends, graph.citers), graph.reference_ends, references, times)
+    weights = _by_rarity(times, counts(graph.citer_ends, graph.citers, references, citing))
+    return _share(graph, (graph.citer_ends, graph.citers), graph.reference_ends, references, weights)
 
 
 def cocitation(graph: CitationGraph, nodes: Positions) -> tuple[Positions, Weights]:
@@ -182,7 +194,13 @@ def cocitation(graph: CitationGraph, nodes: Positions) -> tuple[Positions, Weigh
     """
     citers, _ = gather(graph.citer_ends, graph.citers, nodes, np.ones(len(nodes), np.float32))
     citers, times = accumulate(citers, np.ones(len(citers), np.float32))
-    return _share(graph, (graph.reference_ends, graph.references), graph.citer_ends, citers, times)
+    weights = _by_rarity(times, graph.reference_counts(citers))
+    return _share(graph, (graph.reference_ends, graph.references), graph.citer_ends, citers, weights)
+
+
+def _by_rarity(times: Weights, degrees: npt.NDArray[np.int64]) -> Weights:
+    """Weights of works in common; 0 for those with more than `_MOST_CITERS`."""
+    return np.where(degrees <= _MOST_CITERS, times / np.log(2 + degrees), 0.0).astype(np.float32)
 
 
 def _share(
@@ -190,14 +208,10 @@ def _share(
     rows: tuple[npt.NDArray[np.int64], Positions],
     other_ends: npt.NDArray[np.int64],
     between: Positions,
-    times: Weights,
+    weights: Weights,
 ) -> tuple[Positions, Weights]:
-    """Walk from the nodes `between` to all that they connect; rows longer than `_MOST_CITERS` are left out."""
-    ends, columns = rows
-    degrees = ends[between + 1] - ends[between]
-    kept = (degrees <= _MOST_CITERS) & (degrees > 0)
-    weights = (times[kept] / np.log(2 + degrees[kept])).astype(np.float32)
-    found, sums = accumulate(*gather(ends, columns, between[kept], weights))
+    """Walk from the nodes `between` to all that they connect; those without weight are left out."""
+    found, sums = accumulate(*gather(*rows, between[weights > 0], weights[weights > 0]))
     sizes = other_ends[found + 1] - other_ends[found]
     held = graph.held[found]
     return found[held], (sums / np.sqrt(np.maximum(sizes, 1)))[held].astype(np.float32)

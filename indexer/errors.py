@@ -9,7 +9,8 @@
     ├── StoreError              the database failed: full disk, locked, damaged
     │   └── SchemaError         a library of a newer schema, or a file that is no library
     ├── ModelError              an embedding model that cannot be loaded or does not fit the library
-    └── GenerationError         derived files that are missing or damaged
+    ├── GenerationError         derived files that are missing or damaged
+    └── ServingError            the web server cannot listen, start or answer
 
 Each message is one sentence that names the thing and says what to do; the command line prints it and leaves
 with `exit_code`, the service turns it into problem+json with `status`.
@@ -100,3 +101,9 @@ class GenerationError(PaperkinError):
 
     status = 503
     title = "Library not indexed"
+
+
+class ServingError(PaperkinError):
+    """The web server cannot listen, start or answer."""
+
+    title = "Not served"

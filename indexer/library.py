@@ -14,18 +14,18 @@ from typing import Any, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from indexer import topics as topic_files
 from indexer.catalogue import Catalogue
 from indexer.citations import CitationGraph
 from indexer.errors import GenerationError, ModelError
 from indexer.generations import Generation, Generations
-from indexer.pipeline import INDEX_FILE, Builder, Progress, silent
 from indexer.papers import Topic
+from indexer.pipeline import INDEX_FILE, Builder, Progress, silent
 from indexer.ports import Embedder, Keys, PaperReader, PaperStore, VectorIndex
 from indexer.settings import Settings
 from indexer.store import sqlite
-from indexer import topics as topic_files
 from indexer.topics import TopicTree
-from indexer.vectors import load_index
+from indexer.vectors import load_index, scheme_of
 from indexer.vectors.table import VectorTable
 
 T = TypeVar("T")
@@ -74,12 +74,12 @@ class Library:
     May be used from several threads. Use as a context manager, or `close` it.
     """
 
-    def __init__(self, settings: Settings, store: PaperReader) -> None:
+    def __init__(self, settings: Settings, store: PaperReader, embedder: Embedder | None = None) -> None:
         self.settings = settings
         self.store = store
         self._generations = Generations(settings.derived_path)
         self._derived: Derived | None = None
-        self._embedder: Embedder | None = None
+        self._embedder = embedder
         self._lock = threading.Lock()
 
     def derived(self) -> Derived:
@@ -99,14 +99,16 @@ class Library:
 
         made_with = self.derived().fingerprint
         with self._lock:
-            if self._embedder is None:
-                self._embedder = load_embedder(self.settings.model, self.settings.precision, [made_with])
-        if self._embedder.fingerprint != made_with:
-            raise ModelError(
-                f"this library was made with {made_with}, not with {self._embedder.fingerprint}; "
-                "set PAPERKIN_MODEL back, or run `paperkin update --new-model`"
-            )
-        return self._embedder
+            embedder = self._embedder
+            if embedder is None or embedder.fingerprint != made_with:  # a new generation may be of another
+                embedder = load_embedder(self.settings.model, self.settings.precision, [made_with])
+            if embedder.fingerprint != made_with:
+                raise ModelError(
+                    f"this library was made with {made_with}, not with {embedder.fingerprint}; set "
+                    "PAPERKIN_MODEL (and PAPERKIN_PRECISION) back, or run `paperkin update --new-model`"
+                )
+            self._embedder = embedder
+            return embedder
 
     def close(self) -> None:
         """Give back files and connections."""
@@ -121,9 +123,13 @@ class Library:
         self.close()
 
 
-def open_library(settings: Settings) -> Library:
-    """Open a library for reading; raise `StoreError` where there is none."""
-    return Library(settings, sqlite.open_reader(settings.store_path))
+def open_library(settings: Settings, *, embedder: Embedder | None = None) -> Library:
+    """Open a library for reading; raise `StoreError` where there is none, `SettingsError` for an unknown index.
+
+    `embedder` stands in for the model that `settings` name, as long as it made this library.
+    """
+    scheme_of(settings.index)
+    return Library(settings, sqlite.open_reader(settings.store_path), embedder)
 
 
 def open_store(settings: Settings) -> PaperStore:
@@ -143,6 +149,7 @@ def open_builder(
     """The one writer of derived files, with everything it needs; `embedder` stands in for the model in tests."""
     from indexer.embedding import load_embedder  # hashes the weights
 
+    scheme_of(settings.index)  # said now, not after hours of embedding
     store = open_store(settings)
     try:
         known = [] if new_model else store.status().vectors

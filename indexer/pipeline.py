@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -33,7 +33,7 @@ from indexer.vectors.table import VectorTable
 DERIVED_FORMAT = 1
 INDEX_FILE = "index.bin"
 EMBEDDED_TOGETHER = (
-    256  # texts in one transaction: what an interruption can cost, about six seconds on two cores
+    256  # texts in one transaction: what an interruption costs, about six seconds on two cores
 )
 _REJECTED_SHOWN = 100
 
@@ -95,6 +95,7 @@ def crawl(
 ) -> CrawlSummary:
     """Store every paper of a source, a batch in a transaction; killed anywhere, nothing is half stored."""
     summary = CrawlSummary(source.name)
+    progress("crawl", 0, None, "papers")
     for batch in source.batches(store.cursor(source.name)):
         with store.transaction():
             changes = store.put_papers(batch.papers, source.name, clock())
@@ -110,6 +111,7 @@ def link(
 ) -> LinkSummary:
     """Store every citation of a source, a batch in a transaction."""
     summary = LinkSummary(source.name)
+    progress("link", 0, None, "citations")
     for batch in source.batches(_held(store), store.cursor(source.name)):
         with store.transaction():
             summary.new += store.put_citations(batch.citations, source.name, clock())
@@ -153,46 +155,14 @@ class Builder:
 
     def update(self) -> UpdateSummary:
         """Embed what is missing, then publish a generation if anything changed since the last."""
-        status = self.store.status()
-        self._check_model(status)
+        status, current = self.store.status(), self._current()
+        self._check_model(status, current)
         embedded = self._embed()
-        current = self._current()
-        if current is not None and not self.rebuild and self._is_due(current, status) is None:
+        catalogue = Catalogue.of(self.store.table())
+        facts = self._facts(status, catalogue)
+        if current is not None and self._answers(current, facts):
             return self._summary(embedded, current, published=False)
-        return self._summary(embedded, self._publish(status, current), published=True)
-
-    def why(self) -> str | None:
-        """Why a new generation is due, as a phrase; None if none is."""
-        current = self._current()
-        return "there is none yet" if current is None else self._is_due(current, self.store.status())
-
-    def _check_model(self, status: StoreStatus) -> None:
-        """Refuse to mix models unless told to change."""
-        others = [
-            name for name, count in status.vectors.items() if count and name != self.embedder.fingerprint
-        ]
-        if others and not status.vectors.get(self.embedder.fingerprint) and not self.new_model:
-            raise ModelError(
-                f"this library was made with {others[0]}, not with {self.embedder.fingerprint}; set PAPERKIN_MODEL "
-                f"back, or run `paperkin update --new-model` to embed all {status.papers:,} papers anew"
-            )
-
-    def _embed(self) -> int:
-        """Embed papers without a current vector; what is done stays done when interrupted."""
-        pending = self.store.pending(self.embedder.fingerprint)
-        characters = sum(
-            len(text.text) for text in pending
-        )  # texts differ tenfold in length, time goes with it
-        done = 0
-        for start in range(0, len(pending), EMBEDDED_TOGETHER):
-            chunk = pending[start : start + EMBEDDED_TOGETHER]
-            vectors = self.embedder.embed([text.text for text in chunk])
-            with self.store.transaction():
-                self.store.put_vectors(self.embedder.fingerprint, chunk, vectors)
-            done += sum(len(text.text) for text in chunk)
-            finished = start + len(chunk)
-            self.progress("embed", finished, finished * characters / max(done, 1), "papers")
-        return len(pending)
+        return self._summary(embedded, self._publish(facts, catalogue, current), published=True)
 
     def _current(self) -> Generation | None:
         try:
@@ -200,46 +170,77 @@ class Builder:
         except GenerationError:
             return None  # none yet, or none that is whole: a new one is due
 
-    def _facts(self, status: StoreStatus) -> dict[str, JSON]:
-        """What a generation was made from; equal facts, equal generation."""
+    def _check_model(self, status: StoreStatus, current: Generation | None) -> None:
+        """Refuse to mix models unless told to change."""
+        mine = self.embedder.fingerprint
+        if current is not None and not current.damage:
+            made_with = str(current.facts.get("fingerprint"))
+        else:  # the vectors tell; those of this model suffice, others may be of models gone by
+            known = [name for name, count in status.vectors.items() if count]
+            made_with = mine if mine in known or not known else known[-1]
+        if made_with != mine and status.vectors.get(made_with) and not self.new_model:
+            raise ModelError(
+                f"this library was made with {made_with}, not with {mine}; set PAPERKIN_MODEL (and "
+                "PAPERKIN_PRECISION) back, or run `paperkin update --new-model` to embed all "
+                f"{status.papers:,} papers anew"
+            )
+
+    def _embed(self) -> int:
+        """Embed papers without a current vector; what is done stays done when interrupted."""
+        pending = self.store.pending(self.embedder.fingerprint)
+        # Texts differ tenfold in length, and time goes with it; the 1 lets an empty text count.
+        sizes = [len(text.text) + 1 for text in pending]
+        whole, done = sum(sizes), 0
+        if pending:
+            self.progress("embed", 0, len(pending), "papers")
+        for start in range(0, len(pending), EMBEDDED_TOGETHER):
+            chunk = pending[start : start + EMBEDDED_TOGETHER]
+            vectors = self.embedder.embed([text.text for text in chunk])
+            with self.store.transaction():
+                self.store.put_vectors(self.embedder.fingerprint, chunk, vectors)
+            finished = start + len(chunk)
+            done += sum(sizes[start:finished])
+            self.progress("embed", finished, finished * whole / done, "papers")
+        return len(pending)
+
+    def _facts(self, status: StoreStatus, catalogue: Catalogue) -> dict[str, JSON]:
+        """What a generation was made from; equal facts, equal generation.
+
+        The catalogue has its digest here because a withdrawal or a new category changes no revision.
+        """
         return {
-            "format": DERIVED_FORMAT,
-            "fingerprint": self.embedder.fingerprint,
-            "index": self.index_url,
+            **self._form,
             "revision": status.revision,
             "citation_revision": status.citation_revision,
+            "catalogue": catalogue.digest(),
         }
 
-    def _is_due(self, current: Generation, status: StoreStatus) -> str | None:
-        if current.damage:
-            return current.damage
-        for name, value in self._facts(status).items():
-            if current.facts.get(name) != value:
-                return f"{name} went from {current.facts.get(name)} to {value}"
-        return None
+    @property
+    def _form(self) -> dict[str, JSON]:
+        """What two generations must share for the index of one to be brought up to date for the other."""
+        return {"format": DERIVED_FORMAT, "fingerprint": self.embedder.fingerprint, "index": self.index_url}
 
-    def _publish(self, status: StoreStatus, current: Generation | None) -> Generation:
+    def _answers(self, generation: Generation, facts: dict[str, JSON]) -> bool:
+        """Whether a generation is whole and was made from just this."""
+        return not self.rebuild and not generation.damage and facts.items() <= generation.facts.items()
+
+    def _publish(
+        self, facts: dict[str, JSON], catalogue: Catalogue, current: Generation | None
+    ) -> Generation:
         from indexer import topics  # scikit-learn takes a second to import
 
-        steps = 5
-        self.progress("index", 0, steps, "steps")
+        self._step(0)
         keys, vectors = self.store.vectors(self.embedder.fingerprint)
-        table = self.store.table()
-        catalogue = Catalogue.of(table)
+        if not len(keys):  # a model that made nothing yet is unknown to the store, and so is its width
+            vectors = np.empty((0, self.embedder.width), np.float32)
         index = self._index(keys, vectors, current)
-        self.progress("index", 1, steps, "steps")
+        self._step(1)
         edges = self.store.edges()
-        graph = build_graph(edges, table.keys)
-        self.progress("index", 2, steps, "steps")
+        graph = build_graph(edges, catalogue.keys)
+        self._step(2)
         titles, abstracts = self._texts(keys)
         tree = topics.find_topics(keys, vectors, titles=titles, abstracts=abstracts)
-        self.progress("index", 4, steps, "steps")
-        facts = self._facts(status) | {
-            "papers": len(catalogue),
-            "vectors": len(keys),
-            "citations": len(edges.citing),
-            "topics": len(tree.topics),
-        }
+        self._step(4)
 
         def write(draft: Draft) -> dict[str, JSON]:
             catalogue.save(draft.path)
@@ -247,17 +248,25 @@ class Builder:
             graph.save(draft.path)
             topics.save(tree, draft.path)
             index.save(draft.path / INDEX_FILE)
-            return facts
+            return facts | {
+                "papers": len(catalogue),
+                "vectors": len(keys),
+                "citations": len(edges.citing),
+                "topics": len(tree.topics),
+            }
 
         generation = self.generations.publish(write, now=self.clock(), check=self._check)
-        self.progress("index", steps, steps, "steps")
+        self._step(5)
         return generation
+
+    def _step(self, done: int) -> None:
+        self.progress("index", done, 5, "steps")
 
     def _index(self, keys: Keys, vectors: Vectors, current: Generation | None) -> VectorIndex:
         """The index of these vectors: the one before brought up to date, or a new one."""
         before = self._reusable(current)
         if before is None:
-            index = new_index(self.index_url, vectors.shape[1] if len(keys) else self.embedder.width)
+            index = new_index(self.index_url, vectors.shape[1])
             index.upsert(keys, vectors)
             return index
         table, index = before
@@ -268,10 +277,7 @@ class Builder:
 
     def _reusable(self, current: Generation | None) -> tuple[VectorTable, VectorIndex] | None:
         """Table and index of the generation before, if made by the same model in the same form."""
-        if current is None or self.rebuild or current.damage:
-            return None
-        same = {"format": DERIVED_FORMAT, "fingerprint": self.embedder.fingerprint, "index": self.index_url}
-        if any(current.facts.get(name) != value for name, value in same.items()):
+        if current is None or not self._answers(current, self._form):
             return None
         return VectorTable.load(current.path), load_index(self.index_url, current.path / INDEX_FILE)
 

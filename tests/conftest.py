@@ -5,15 +5,28 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import hypothesis
 import pytest
+
+from indexer.settings import Settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 pytest.register_assert_rewrite("tests.contracts")
+hypothesis.settings.register_profile("any machine", deadline=None)  # a busy machine is slow, not wrong
+hypothesis.settings.load_profile("any machine")
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}  # noqa: S104  # compared, not listened on
+
+
+class Demo(NamedTuple):
+    """The folder of the demo, the settings of its library, and the page that it printed."""
+
+    folder: Path
+    settings: Settings
+    page: str
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +47,16 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine's own PAPERKIN_ settings change no test."""
     for name in [name for name in os.environ if name.startswith("PAPERKIN_") and name != "PAPERKIN_SHARED"]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """What `paperkin demo` makes: the sample library with the true model, once for all tests (10 s); read only."""
+    from service.demo import run_demo
+
+    page: list[str] = []
+    folder = tmp_path_factory.mktemp("demo")
+    return Demo(folder, run_demo(folder, lambda *_: None, page.append), "\n".join(page))
 
 
 @pytest.fixture(scope="session")

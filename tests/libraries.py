@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from indexer.generations import Files, Generation, Generations
 from indexer.library import open_builder, open_store
 from indexer.papers import Citation, Paper, PaperId
+from indexer.pipeline import UpdateSummary
 from indexer.settings import Settings
 from tests.builders import NOW, a_paper
 from tests.toy_embedder import ToyEmbedder
@@ -51,6 +54,29 @@ def chain(papers: Sequence[Paper], step: int = 3) -> list[Citation]:
     ]
 
 
+def put(settings: Settings, papers: Sequence[Paper] = (), citations: Sequence[Citation] = ()) -> None:
+    """Store papers and citations; nothing is derived yet."""
+    store = open_store(settings)
+    with store.transaction():
+        store.put_papers(papers, "test:", NOW)
+        store.put_citations(citations, "test:", NOW)
+    store.close()
+
+
+def update(
+    settings: Settings,
+    embedder: ToyEmbedder | None = None,
+    *,
+    rebuild: bool = False,
+    new_model: bool = False,
+    files: Files | None = None,
+) -> UpdateSummary:
+    """Update with the toy embedder; `files` is what publishing does to the disk."""
+    used = embedder or ToyEmbedder()
+    with open_builder(settings, embedder=used, rebuild=rebuild, new_model=new_model) as builder:
+        return replace(builder, generations=Generations(settings.derived_path, files)).update()
+
+
 def build(
     settings: Settings,
     papers: Sequence[Paper],
@@ -58,15 +84,23 @@ def build(
     embedder: ToyEmbedder | None = None,
 ) -> ToyEmbedder:
     """Store papers and citations and update; return the embedder that was used."""
-    store = open_store(settings)
-    with store.transaction():
-        store.put_papers(papers, "test:", NOW)
-        store.put_citations(citations, "test:", NOW)
-    store.close()
     used = embedder or ToyEmbedder()
-    with open_builder(settings, embedder=used) as builder:
-        builder.update()
+    put(settings, papers, citations)
+    update(settings, used)
     return used
+
+
+def published(settings: Settings) -> Generation:
+    """The generation that answers, which must be the one published last."""
+    generation = Generations(settings.derived_path).current()
+    assert generation.damage is None
+    return generation
+
+
+def content(settings: Settings) -> tuple[object, object]:
+    """What the published generation says, to the byte: names and SHA-256 of its files, and its facts."""
+    generation = published(settings)
+    return generation.files, generation.facts
 
 
 def ids_of(papers: Sequence[Paper]) -> list[PaperId]:

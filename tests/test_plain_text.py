@@ -2,7 +2,7 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from indexer.plain_text import one_line, readable, sentences, unaccent_tex
@@ -105,6 +105,7 @@ def test_broken_tex_keeps_its_words(tex: str, shown: str) -> None:
     assert readable(tex) == shown
 
 
+@settings(deadline=None)  # the first TeX loads the table of symbols
 @given(TEXISH | FRAGMENTS | st.text(max_size=60))
 @example("\\" * 50)
 @example("{" * 3000)
@@ -130,10 +131,10 @@ def test_a_text_without_tex_is_only_folded(text: str) -> None:
 )
 def test_a_hostile_text_takes_little_time(unit: str) -> None:
     text = unit * (20_000 // len(unit))
-    start = time.perf_counter()
+    start = time.process_time()
     readable(text)
     sentences(text)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_a_text_beyond_reading_is_only_folded() -> None:
@@ -142,11 +143,11 @@ def test_a_text_beyond_reading_is_only_folded() -> None:
 
 def test_plain_abstracts_are_fast() -> None:
     abstract = "We study the kinship of papers and find that 95% of them have kin. " * 20
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(2000):
         readable(abstract)
     # 200,000 in a minute; a machine ten times slower than ours still passes
-    assert time.perf_counter() - start < 0.6
+    assert time.process_time() - start < 0.6
 
 
 @given(st.text(max_size=80))

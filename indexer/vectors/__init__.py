@@ -12,7 +12,7 @@ SCHEMES = ("faiss:", "exact:")
 
 def new_index(url: str, width: int) -> VectorIndex:
     """Make an empty index for vectors of `width` components; raise `SettingsError` for an unknown URL."""
-    if _scheme(url) == "faiss:":
+    if scheme_of(url) == "faiss:":
         from indexer.vectors.faiss_index import FaissIndex  # takes 0.1 s to import
 
         return FaissIndex(width)
@@ -27,7 +27,7 @@ def load_index(url: str, path: Path) -> VectorIndex:
     Raise `GenerationError` where the file is missing, damaged or of another kind than `url` says, and
     `SettingsError` for an unknown URL.
     """
-    if _scheme(url) == "faiss:":
+    if scheme_of(url) == "faiss:":
         from indexer.vectors.faiss_index import FaissIndex  # takes 0.1 s to import
 
         return FaissIndex.load(path)
@@ -36,7 +36,8 @@ def load_index(url: str, path: Path) -> VectorIndex:
     return ExactIndex.load(path)
 
 
-def _scheme(url: str) -> str:
+def scheme_of(url: str) -> str:
+    """Which of `SCHEMES` a URL has; raise `SettingsError` for an unknown one."""
     for scheme in SCHEMES:
         if url == scheme:
             return scheme
