@@ -138,9 +138,9 @@ class TestOpening:
             opening(path)
         assert path.read_bytes() == before
 
-    def test_a_folder_is_no_library(self, tmp_path: Path) -> None:
+    def test_a_folder_is_no_library_and_told_so(self, tmp_path: Path) -> None:
         for opening in (open_reader, open_store):
-            with pytest.raises(StoreError, match=str(tmp_path)):
+            with pytest.raises(StoreError, match=f"{tmp_path} is a folder; name the file"):
                 opening(tmp_path)
 
     def test_a_file_in_the_way_of_the_folder(self, tmp_path: Path) -> None:

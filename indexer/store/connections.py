@@ -41,6 +41,8 @@ def speaking_of(path: Path) -> Iterator[None]:
 
 
 def _sentence(path: Path, error: sqlite3.Error) -> str:
+    if path.is_dir():
+        return f"{path} is a folder; name the file of a library, such as {path / 'paperkin.db'}"
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary code
     known = {
         sqlite3.SQLITE_FULL: f"the disk is full: this step was not stored in {path}, everything before it"
