@@ -5,7 +5,7 @@ Every answer names the generation of the library that gave it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from indexer.papers import Paper, PaperId, Placement, Topic
@@ -60,8 +60,9 @@ class Reason:
 class Related:
     """A paper that is related to the seeds.
 
-    `relevance` is the fused score in log-odds, `similarity` the same as a chance from 0 to 1 (see `ranking`); `score` (0 to 100) is the
-    paper's own standing in the library, whatever the seeds; `because` says the strongest reasons in one sentence.
+    `relevance` is the fused score in log-odds, `similarity` the same as a chance from 0 to 1 (see `ranking`);
+    `score` (0 to 100) is the paper's own standing in the library, whatever the seeds; `because` says the strongest
+    reasons in one sentence.
     """
 
     paper: Paper
@@ -80,15 +81,15 @@ class RelatedRequest:
 
     Ids are texts as people write them; those that the library does not hold are reported, not fatal, as long
     as one seed is left. `not_newer` leaves out papers whose id's month is after the newest seed's;
-    `as_of_seed` answers as if they did not exist yet (neither results nor evidence); `text_only` also ignores
-    the seeds' own citations in both directions.
+    `as_of_seed` answers as if they did not exist yet (neither results nor evidence; how rare a word is, the
+    whole library tells all the same); `text_only` ignores all citations from and to the seeds.
     """
 
     liked: tuple[str, ...] = ()
     disliked: tuple[str, ...] = ()
     text: str = ""
     k: int = 20
-    filters: Filters = Filters()
+    filters: Filters = field(default_factory=Filters)
     not_newer: bool = False
     as_of_seed: bool = False
     text_only: bool = False

@@ -144,7 +144,10 @@ async def _failed(request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     """A request that does not fit the interface: every field that must be corrected is named."""
     found = error.errors() if isinstance(error, RequestValidationError) else []
-    errors = [{"where": ".".join(map(str, one["loc"])), "message": str(one["msg"]).removeprefix("Value error, ")} for one in found]
+    errors = [
+        {"where": ".".join(map(str, one["loc"])), "message": str(one["msg"]).removeprefix("Value error, ")}
+        for one in found
+    ]
     problem = schemas.Problem(
         type="urn:paperkin:invalid-request",
         title="The request cannot be understood",

@@ -6,7 +6,7 @@ million, but for the search of the index itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from indexer.citations import (
     Weights,
     accumulate,
     cocitation,
+    counts,
     coupling,
     gather,
 )
@@ -26,15 +27,21 @@ from service.answers import Signal
 from service.ranking import COLUMN, SIGNALS, Features
 from service.words import telling_words
 
-NEAREST_TEXTS = 50  # whose citations are followed; 30 and 100 ranked no better on papers set aside
+NEAREST_TEXTS = 50  # whose citations are followed
+_STRANGER = (
+    0.3  # cosine under which a text is no neighbour: in a small library the nearest may be of another field
+)
 _DENSE = 150  # candidates from the index
 _WORDS = 100  # candidates from full text
 _LINKED = 300  # candidates from each kind of citation evidence
+_WIDENED = 8  # times as many texts are looked at while a filter leaves too few of them
+_MOST_LOOKED_AT = 20_000
 _CITERS_FOLLOWED = 200  # of the works that cite the nearest texts, whose other references are looked at
 _NONE = np.zeros(0, dtype=np.int32)
 _EMPTY = np.zeros(0, dtype=np.float32)
 
 Sparse = tuple[Positions, Weights]  # nodes ascending, with a value each
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,10 @@ class Query:
 
     `vectors` float32 [m, width], one for each liked paper that has one and one for the text; `texts` in the
     same sense. `month` is the newest seed's (None for a text alone).
+
+    With `as_of_seed` no paper of a later month is evidence (that none is a result, `filters` must say); only how
+    rare a word is, the library of today tells all the same, for full text knows no other. With `text_only` no
+    citation from or to a seed is.
     """
 
     liked: Keys
@@ -66,16 +77,13 @@ class Candidates:
     neighbours: Positions
     neighbour_weights: Weights
     words: tuple[str, ...]
-    seeds: Positions = field(default_factory=lambda: _NONE)
+    seeds: Positions  # those whose citations are evidence
 
 
 def find_candidates(store: PaperReader, derived: Derived, query: Query) -> Candidates:
     """Gather candidates that pass the filters, seeds and disliked papers left out."""
-    visible = derived.catalogue.passing(Filters(withdrawn=True))
-    if query.as_of_seed and query.month is not None:
-        visible &= derived.catalogue.months <= query.month
-    view = _View(derived, visible)
-    dense, similarities = _nearest(derived, query, visible)
+    view = _view(derived, query)
+    dense, similarities = _nearest(derived, query, view.visible)
     neighbours, weights = view.neighbours(dense, similarities, query)
     words = telling_words(store, query.texts, len(derived.catalogue))
     sparse = _citation_signals(view, query, neighbours, weights)
@@ -89,16 +97,39 @@ def find_candidates(store: PaperReader, derived: Derived, query: Query) -> Candi
         neighbours=neighbours,
         neighbour_weights=weights,
         words=tuple(words),
-        seeds=view.nodes(query.liked),
+        seeds=_NONE if query.text_only else view.nodes(query.liked),
     )
+
+
+def _view(derived: Derived, query: Query) -> _View:
+    """What the query may see."""
+    month = query.month if query.as_of_seed else None
+    visible = derived.catalogue.passing(Filters(withdrawn=True, not_after_month=month))
+    view = _View(derived, visible)
+    if month is not None:
+        rows = derived.node_rows
+        citing = rows >= 0
+        citing[citing] = visible[rows[citing]]
+        view = replace(view, citing=citing)
+    if query.text_only and len(seeds := view.nodes(query.liked)):
+        cited = np.ones(len(derived.graph), dtype=np.bool_)
+        cited[seeds] = False
+        view = replace(view, cited=cited, citing=cited if view.citing is None else view.citing & cited)
+    return view
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """The library as far as this query may see it (`visible` bool per catalogue row)."""
+    """The library as far as this query may see it.
+
+    `visible` bool for each row of the catalogue; `citing` and `cited` bool for each node of the graph: of a citation
+    both ends must be so, None where all are.
+    """
 
     derived: Derived
-    visible: npt.NDArray[np.bool_]
+    visible: Mask
+    citing: Mask | None = None
+    cited: Mask | None = None
 
     @property
     def graph(self) -> CitationGraph:
@@ -119,23 +150,36 @@ class _View:
         kept = (rows >= 0) & self.visible[rows]
         return nodes[kept], values[kept]
 
+    def only_citing(self, nodes: Positions, values: Weights) -> Sparse:
+        """Leave out works that are not visible or whose references do not count."""
+        nodes, values = self.only_visible(nodes, values)
+        kept = slice(None) if self.citing is None else self.citing[nodes]
+        return nodes[kept], values[kept]
+
+    def reference_counts(self, nodes: Positions) -> npt.NDArray[np.int64]:
+        """How many works each node cites, as far as the query may see."""
+        return counts(self.graph.reference_ends, self.graph.references, nodes, self.cited)
+
+    def citer_counts(self, nodes: Positions) -> npt.NDArray[np.int64]:
+        """How often each node is cited, as far as the query may see."""
+        return counts(self.graph.citer_ends, self.graph.citers, nodes, self.citing)
+
     def neighbours(self, keys: Keys, similarities: Weights, query: Query) -> Sparse:
         """The nearest texts whose citations are followed, with weights that sum to 1."""
         away = np.concatenate([query.liked, query.disliked])
-        kept = ~np.isin(keys, away)
+        kept = ~np.isin(keys, away) & (similarities > _STRANGER)
         nodes = self.graph.positions(keys[kept][:NEAREST_TEXTS])
-        weights = np.maximum(similarities[kept][:NEAREST_TEXTS], 0.0)[nodes >= 0]
-        total = float(weights.sum())
-        return nodes[nodes >= 0], (weights / total if total > 0 else weights).astype(np.float32)
+        weights = (similarities[kept][:NEAREST_TEXTS] - _STRANGER)[nodes >= 0]
+        return nodes[nodes >= 0], (weights / max(float(weights.sum()), 1e-9)).astype(np.float32)
 
 
-def _nearest(derived: Derived, query: Query, visible: npt.NDArray[np.bool_]) -> tuple[Keys, Weights]:
+def _nearest(derived: Derived, query: Query, visible: Mask, wanted: int = _DENSE) -> tuple[Keys, Weights]:
     """The nearest texts of all query vectors together, nearest first: keys and similarities."""
     if not len(query.vectors) or not len(derived.index):
         return np.zeros(0, dtype=np.int64), _EMPTY
     among = None if visible.all() else np.asarray(derived.catalogue.keys[visible])
-    wanted = min(_DENSE + len(query.liked) + len(query.disliked), len(derived.index))
-    keys, similarities = derived.index.search(query.vectors, wanted, among=among)
+    depth = min(wanted + len(query.liked) + len(query.disliked), len(derived.index))
+    keys, similarities = derived.index.search(query.vectors, depth, among=among)
     flat, values = keys.ravel(), similarities.ravel()
     held = flat >= 0
     order = np.lexsort((flat[held], -values[held]))
@@ -151,14 +195,15 @@ def _citation_signals(
     """What citations say, of the nearest texts and of the seeds themselves."""
     graph = view.graph
     cited = accumulate(*gather(graph.reference_ends, graph.references, neighbours, weights))
-    citing = accumulate(*view.only_visible(*gather(graph.citer_ends, graph.citers, neighbours, weights)))
-    strongest = np.argsort(-citing[1], kind="stable")[:_CITERS_FOLLOWED]
-    followed = _per_root(citing[0][strongest], citing[1][strongest], graph.reference_ends)
+    citing, sums = accumulate(*view.only_citing(*gather(graph.citer_ends, graph.citers, neighbours, weights)))
+    # Divided by the root of the list's length: a survey that cites everything says little.
+    shares = (sums / np.sqrt(np.maximum(view.reference_counts(citing), 1))).astype(np.float32)
+    followed = _strongest(sums, _CITERS_FOLLOWED)
     found = {
         Signal.CITED_BY_NEIGHBOURS: view.only_visible(*cited),
-        Signal.CITES_NEIGHBOURS: (citing[0], _per_root(*citing, graph.reference_ends)),
+        Signal.CITES_NEIGHBOURS: (citing, shares),
         Signal.CITED_WITH_NEIGHBOURS: view.only_visible(
-            *accumulate(*gather(graph.reference_ends, graph.references, citing[0][strongest], followed))
+            *accumulate(*gather(graph.reference_ends, graph.references, citing[followed], shares[followed]))
         ),
     }
     seeds = view.nodes(query.liked)
@@ -169,16 +214,21 @@ def _citation_signals(
         *accumulate(*gather(graph.reference_ends, graph.references, seeds, ones))
     )
     found[Signal.CITES] = view.only_visible(*accumulate(*gather(graph.citer_ends, graph.citers, seeds, ones)))
-    found[Signal.SHARED_REFERENCES] = _mean(view.only_visible(*coupling(graph, seeds)), len(seeds))
+    coupled = coupling(graph, seeds, citing=view.citing)
+    found[Signal.SHARED_REFERENCES] = _mean(view.only_visible(*coupled), len(seeds))
     if not query.as_of_seed:  # whoever cites a seed is newer than it
         found[Signal.CITED_TOGETHER] = _mean(view.only_visible(*cocitation(graph, seeds)), len(seeds))
     return found
 
 
-def _per_root(nodes: Positions, values: Weights, ends: npt.NDArray[np.int64]) -> Weights:
-    """Values divided by the root of the row's length: a survey that cites everything says little."""
-    lengths = ends[nodes + 1] - ends[nodes]
-    return (values / np.sqrt(np.maximum(lengths, 1))).astype(np.float32)
+def _strongest(values: Weights, most: int) -> npt.NDArray[np.int64]:
+    """Positions of the `most` greatest values, ascending; of equals at the limit the first ones."""
+    if len(values) <= most:
+        return np.arange(len(values))
+    limit = np.partition(values, len(values) - most)[len(values) - most]
+    kept = values > limit
+    kept[np.flatnonzero(values == limit)[: most - np.count_nonzero(kept)]] = True
+    return np.flatnonzero(kept)
 
 
 def _mean(found: Sparse, seeds: int) -> Sparse:
@@ -189,7 +239,7 @@ def _word_scores(store: PaperReader, view: _View, query: Query, words: dict[str,
     """BM25 over the telling words, as a share of the most that a document could reach."""
     if not words:
         return _NONE, _EMPTY
-    hits = store.search(list(words), _word_filters(query), limit=_WORDS)
+    hits = store.search(list(words), query.filters, limit=_WORDS)
     nodes = view.graph.positions(hits.keys)
     most = 2.2 * sum(words.values())  # k1 + 1 times each idf: BM25's bound
     values = (hits.scores / most).astype(np.float32)[nodes >= 0]
@@ -197,21 +247,14 @@ def _word_scores(store: PaperReader, view: _View, query: Query, words: dict[str,
     return view.only_visible(nodes[nodes >= 0][order], values[order])
 
 
-def _word_filters(query: Query) -> Filters:
-    """Full text has the filters built in: its candidates are not spent on papers that cannot be answers."""
-    return query.filters
-
-
 def _choose(
     store: PaperReader, view: _View, query: Query, dense: Keys, sparse: dict[Signal, Sparse]
 ) -> Positions:
     """The union of the best of each kind of evidence, filtered."""
-    parts = [view.nodes(dense[:_DENSE])]
-    for nodes, values in sparse.values():
-        parts.append(nodes[np.argsort(-values, kind="stable")[:_LINKED]])
-    passing = view.derived.catalogue.passing(query.filters) & view.visible
-    if not query.filters.empty and len(query.vectors):
-        parts.append(view.nodes(_nearest(view.derived, query, passing)[0][:_DENSE]))
+    passing = view.derived.catalogue.passing(query.filters)
+    parts = [nodes[_strongest(values, _LINKED)] for nodes, values in sparse.values()]
+    parts.append(view.nodes(dense[:_DENSE]))
+    parts.append(view.nodes(_nearest_passing(store, view, query, passing)))
     nodes = np.unique(np.concatenate(parts)).astype(np.int32)
     rows = view.rows(nodes)
     nodes = nodes[(rows >= 0) & passing[rows]]
@@ -220,6 +263,21 @@ def _choose(
     if query.filters.categories or query.filters.licenses:
         kept &= store.passing(keys, query.filters)
     return nodes[kept]
+
+
+def _nearest_passing(store: PaperReader, view: _View, query: Query, passing: Mask) -> Keys:
+    """The nearest texts among those that pass the filters; none where all do, for they are known already."""
+    derived, filters = view.derived, query.filters
+    by_store = bool(filters.categories or filters.licenses)
+    if filters.empty or not (by_store or (view.visible & ~passing & ~derived.catalogue.withdrawn).any()):
+        return np.zeros(0, dtype=np.int64)
+    wanted = _DENSE
+    while True:
+        keys, _ = _nearest(derived, query, passing, wanted)
+        kept = keys[store.passing(keys, filters)] if by_store else keys
+        if len(kept) >= _DENSE or len(keys) < wanted or wanted >= _MOST_LOOKED_AT:
+            return kept[:_DENSE]
+        wanted *= _WIDENED
 
 
 def _features(view: _View, query: Query, nodes: Positions, sparse: dict[Signal, Sparse]) -> Features:
@@ -244,7 +302,7 @@ def _features(view: _View, query: Query, nodes: Positions, sparse: dict[Signal, 
 def _add_kinship(view: _View, query: Query, nodes: Positions, features: Features) -> None:
     """Topic, category, influence and age, which need the catalogue only."""
     derived, rows = view.derived, view.rows(nodes)
-    features[:, COLUMN[Signal.INFLUENCE]] = np.log1p(_visible_citer_counts(view, query, nodes))
+    features[:, COLUMN[Signal.INFLUENCE]] = np.log1p(view.citer_counts(nodes))
     seeds = derived.catalogue.rows(query.liked)
     seeds = seeds[seeds >= 0]
     if not len(seeds):
@@ -255,21 +313,9 @@ def _add_kinship(view: _View, query: Query, nodes: Positions, features: Features
     known = catalogue.category[seeds]
     known = known[known != catalogue.categories.index("")]
     features[:, COLUMN[Signal.SAME_CATEGORY]] = np.isin(catalogue.category[rows], known)
-    topics = derived.row_topics[seeds]
-    features[:, COLUMN[Signal.SAME_TOPIC]] = np.isin(derived.row_topics[rows], topics[topics >= 0])
-
-
-def _visible_citer_counts(view: _View, query: Query, nodes: Positions) -> npt.NDArray[np.float64]:
-    """How often each candidate is cited by what this query may see."""
-    counts = view.graph.citer_counts(nodes).astype(np.float64)
-    if not query.as_of_seed:
-        return counts
-    ones = np.ones(len(nodes), dtype=np.float32)
-    citers, _ = gather(view.graph.citer_ends, view.graph.citers, nodes, ones)
-    owner = np.repeat(np.arange(len(nodes)), counts.astype(np.int64))
-    rows = view.rows(citers)
-    seen = (rows >= 0) & view.visible[rows]
-    return np.bincount(owner[seen], minlength=len(nodes)).astype(np.float64)
+    if not query.as_of_seed:  # topics are of the whole library, papers to come included
+        topics = derived.row_topics[seeds]
+        features[:, COLUMN[Signal.SAME_TOPIC]] = np.isin(derived.row_topics[rows], topics[topics >= 0])
 
 
 def _years(months: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.main import get_command
 
-from indexer.errors import PaperkinError, SettingsError
+from indexer.errors import SettingsError, StoreError
 from indexer.settings import Settings
 from service.console import (
     Bars,
@@ -18,28 +20,35 @@ from service.console import (
     print_json,
     print_table,
     print_text,
+    report_crawl,
+    report_link,
+    report_update,
     warn,
 )
 
 if TYPE_CHECKING:
     from indexer.library import Library
-    from indexer.pipeline import CrawlSummary, LinkSummary, UpdateSummary
 
 app = typer.Typer(
     name="paperkin",
     help="Related arXiv papers, and why: crawl, embed, cluster, link and explain, on one machine.",
     no_args_is_help=True,
     add_completion=False,
-    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help, which reads as well in a pipe
 )
 
 LibraryOption = Annotated[
     str | None,
-    typer.Option("--library", metavar="URL", help="sqlite:///PATH or a path.", envvar="PAPERKIN_LIBRARY"),
+    typer.Option(
+        "--library", metavar="URL", help="The library: sqlite:///PATH, or a path.", envvar="PAPERKIN_LIBRARY"
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PaperArgument = Annotated[str, typer.Argument(metavar="ID", help="An arXiv id or URL.")]
-CountOption = Annotated[int, typer.Option("-k", min=1, max=1_000, help="How many.")]
+CountOption = Annotated[int, typer.Option("-k", min=1, max=1_000, metavar="N", help="How many.")]
+PortOption = Annotated[
+    int, typer.Option(min=0, max=65_535, metavar="PORT", help="Port to listen on; 0 takes a free one.")
+]
 
 
 def settings_of(library: str | None) -> Settings:
@@ -66,7 +75,7 @@ def crawl(
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Store the papers of a source; already known ones only if they changed."""
+    """Store the papers of a source; known ones only if they changed."""
     from indexer import pipeline
     from indexer.library import open_store
     from indexer.sources import open_paper_source
@@ -79,18 +88,7 @@ def crawl(
             summary = pipeline.crawl(store, opened, clock=_now, progress=bars)
     finally:
         store.close()
-    _report_crawl(summary, watch, json=json)
-
-
-def _report_crawl(summary: CrawlSummary, watch: Stopwatch, *, json: bool) -> None:
-    kinds = {str(kind): count for kind, count in sorted(summary.changes.items())}
-    if json:
-        return print_json(
-            {"source": summary.source, "read": summary.read, **kinds, **_rejected(summary), **_spent(watch)}
-        )
-    told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()) or "nothing there"
-    print_text(f"crawled {summary.source}: {summary.read:,} papers ({told}) in {watch}")
-    return _tell_rejected(summary)
+    report_crawl(summary, watch, as_json=json)
 
 
 @app.command()
@@ -112,58 +110,34 @@ def link(
             summary = pipeline.link(store, opened, clock=_now, progress=bars)
     finally:
         store.close()
-    if json:
-        told: dict[str, Any] = {"source": summary.source, "read": summary.read, "new": summary.new}
-        return print_json(told | _rejected(summary) | _spent(watch))
-    print_text(f"linked {summary.source}: {summary.read:,} citations, {summary.new:,} new, in {watch}")
-    return _tell_rejected(summary)
-
-
-def _rejected(summary: CrawlSummary | LinkSummary) -> dict[str, Any]:
-    shown = [{"where": one.where, "reason": one.reason} for one in summary.rejected]
-    return {"rejected": summary.rejected_count, "rejected_records": shown}
-
-
-def _spent(watch: Stopwatch) -> dict[str, Any]:
-    return {"seconds": round(watch.seconds, 2), "peak_megabytes": watch.peak_megabytes}
-
-
-def _tell_rejected(summary: CrawlSummary | LinkSummary) -> None:
-    for one in summary.rejected[:10]:
-        warn(f"left out {one.where}: {one.reason}")
-    if summary.rejected_count > 10:
-        warn(f"{summary.rejected_count:,} records were left out; --json names the first 100")
+    report_link(summary, watch, as_json=json)
 
 
 @app.command()
 def update(
     library: LibraryOption = None,
-    rebuild: Annotated[bool, typer.Option(help="Make all derived files anew.")] = False,
-    new_model: Annotated[bool, typer.Option(help="Embed all papers anew if the model changed.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make all derived files anew.")] = False,
+    new_model: Annotated[
+        bool, typer.Option("--new-model", help="Embed all papers anew if the model changed.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Embed new papers, then bring index, topics and graph up to date. Does nothing when nothing is new."""
+    """Embed new papers; bring index, topics and graph up to date.
+
+    Does nothing when nothing is new.
+    """
     from indexer.library import open_builder
 
     watch = Stopwatch()
+    settings = settings_of(library)
+    if not settings.store_path.exists():  # opened for writing it would be made, and stay empty
+        raise StoreError(f"no library at {settings.store_path}; 'paperkin crawl SOURCE' makes one")
     with (
         Bars() as bars,
-        open_builder(settings_of(library), progress=bars, rebuild=rebuild, new_model=new_model) as builder,
+        open_builder(settings, progress=bars, rebuild=rebuild, new_model=new_model) as builder,
     ):
         summary = builder.update()
-    _report_update(summary, watch, json=json)
-
-
-def _report_update(summary: UpdateSummary, watch: Stopwatch, *, json: bool) -> None:
-    if json:
-        fields = ("published", "generation", "embedded", "papers", "topics", "citations")
-        return print_json({name: getattr(summary, name) for name in fields} | _spent(watch))
-    if not summary.published:
-        return print_text(f"nothing new: generation {summary.generation} is up to date ({watch})")
-    return print_text(
-        f"generation {summary.generation}: {summary.embedded:,} papers embedded, {summary.papers:,} papers, "
-        f"{summary.citations:,} citations, {summary.topics} topics, in {watch}"
-    )
+    report_update(summary, watch, as_json=json)
 
 
 @app.command()
@@ -182,11 +156,15 @@ def status(library: LibraryOption = None, json: JsonOption = False) -> None:
 @app.command()
 def page(
     paper: PaperArgument,
-    form: Annotated[str, typer.Option("--format", help="text, json or html.")] = "text",
+    form: Annotated[str, typer.Option("--format", metavar="FORM", help="text, json or html.")] = "text",
     k: CountOption = 20,
     library: LibraryOption = None,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
-    """Print the page of a paper: its summary, score, licence, abstract and related papers, newest first."""
+    """Print the page of a paper.
+
+    Its summary, score, licence, abstract and related papers, newest first.
+    """
     from service import pages, schemas
     from service.paper_page import paper_page
 
@@ -198,16 +176,16 @@ def page(
     if form not in renderers:
         raise SettingsError(f"--format {form} is unknown; use {', '.join(renderers)}")
     with _opened(library) as opened:
-        print_text(renderers[form](paper_page(opened, paper, k=k)))
+        print_text(renderers["json" if json else form](paper_page(opened, paper, k=k)))
 
 
 @app.command()
 def related(
-    papers: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Papers you like.")] = None,
+    papers: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Papers you like.")] = None,
     disliked: Annotated[
-        list[str] | None, typer.Option("--not", metavar="ID", help="Papers you do not.")
+        list[str] | None, typer.Option("--not", metavar="ID", help="A paper you do not; may be repeated.")
     ] = None,
-    text: Annotated[str, typer.Option(help="A free text to be related to.")] = "",
+    text: Annotated[str, typer.Option(metavar="TEXT", help="A free text to be related to.")] = "",
     k: CountOption = 20,
     ids_from: Annotated[
         Path | None,
@@ -225,11 +203,13 @@ def related(
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Papers related to one or several papers or a text, each with its reasons."""
+    """Find papers related to papers or a text, with reasons."""
     from service.answers import RelatedRequest
     from service.listing import related_lines, related_to_each
     from service.related import related as answer_of
 
+    if papers and ids_from is not None:
+        raise SettingsError("give the ids either as arguments or with --ids-from, not both")
     wishes = RelatedRequest(
         liked=tuple(papers or ()),
         disliked=tuple(disliked or ()),
@@ -266,12 +246,12 @@ def search(
 
 @app.command()
 def topics(
-    topic: Annotated[str | None, typer.Argument(metavar="[TOPIC]", help="Such as 3 or 3.2.")] = None,
+    topic: Annotated[str | None, typer.Argument(metavar="TOPIC", help="Such as 3 or 3.2.")] = None,
     k: CountOption = 20,
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show the tree of topics, or one topic with its best fitting papers."""
+    """Show the tree of topics, or one topic with its papers."""
     from service import explore
     from service.listing import topic_lines, tree_lines
 
@@ -291,23 +271,22 @@ def graph(
     json: JsonOption = False,
 ) -> None:
     """Show the citations around a paper, or the path between two."""
-    from indexer.papers import PaperId
     from service import explore
     from service.listing import graph_lines
 
     with _opened(library) as opened:
         start = explore.held(opened, paper)[1].id
         if to is None:
-            answer = explore.neighbourhood(opened, start, most=k)
+            graph_lines(explore.neighbourhood(opened, start, most=k), as_json=json)
         else:
-            answer = explore.path(opened, start, PaperId.parse(to))
-        graph_lines(answer, as_json=json)
+            goal = explore.held(opened, to)[1].id
+            graph_lines(explore.path(opened, start, goal), goal, as_json=json)
 
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
+    port: PortOption = 8000,
     library: LibraryOption = None,
 ) -> None:
     """Serve pages and REST until interrupted."""
@@ -320,21 +299,21 @@ def serve(
 def evaluate(
     name: Annotated[str, typer.Argument(metavar="NAME", help="citations or speed.")],
     judgements: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="query<TAB>relevant, one a line.")
+        Path | None, typer.Option(metavar="FILE", help="Lines of query<TAB>relevant, for citations.")
     ] = None,
     run: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the rankings as a TREC run.")
+        Path | None, typer.Option(metavar="FILE", help="Write the last system's rankings as a TREC run.")
     ] = None,
-    systems: Annotated[str, typer.Option(help="Comma separated; the first is the baseline.")] = (
-        "minilm,bm25,hybrid,related"
-    ),
+    systems: Annotated[
+        str, typer.Option(metavar="NAMES", help="Comma separated; the first is the baseline.")
+    ] = "minilm,bm25,hybrid,related",
     as_of: Annotated[
         bool, typer.Option("--as-of", help="Hide papers newer than the query, as evidence too.")
     ] = False,
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Measure how good (citations) or how fast (speed) the library's answers are."""
+    """Measure how good or how fast the library's answers are."""
     from service.evaluation.command import evaluate_citations, evaluate_speed
 
     with Bars() as bars:
@@ -361,14 +340,16 @@ def demo(
     folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the sample library goes.")] = Path(
         ".paperkin-demo"
     ),
-    port: Annotated[int, typer.Option(min=0, max=65_535)] = 8000,
+    port: PortOption = 8000,
     once: Annotated[bool, typer.Option("--once", help="Stop after printing the page.")] = False,
 ) -> None:
-    """Build the sample library, print one paper's page, serve it until interrupted."""
+    """Build the sample library, print a page, serve until interrupted."""
     from service.demo import run_demo
 
+    page: list[str] = []
     with Bars() as bars:
-        settings = run_demo(folder, bars, print_text)
+        settings = run_demo(folder, bars, page.append)
+    print_text("\n".join(page))  # once the bars are at rest
     if not once:
         from service.serving import serve as run
 
@@ -378,10 +359,11 @@ def demo(
 def main() -> None:
     """Run the command line; every error of ours is one line and an exit code."""
     with errors_in_one_line():
-        app()
+        command = get_command(app)
+        # Not `app()`: it would tell errors and closed pipes in its own ways, with its own exit codes.
+        with command.make_context("paperkin", sys.argv[1:]) as context:
+            command.invoke(context)
 
-
-__all__ = ["PaperkinError", "app", "main"]
 
 if __name__ == "__main__":
     main()

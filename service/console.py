@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import json
+import os
 import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from indexer.errors import PaperkinError
+from indexer.papers import ChangeKind
 
-OUT = Console(highlight=False, soft_wrap=True)
+if TYPE_CHECKING:
+    from indexer.pipeline import CrawlSummary, LinkSummary, UpdateSummary
+
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_UNBOUNDED = 10_000  # columns
+_OUTPUT_FAILED = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT}
 
 
 class Bars:
@@ -31,7 +42,7 @@ class Bars:
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(compact=True),
             console=ERR,
-            transient=False,
+            redirect_stdout=False,  # rich would print results on standard error, where the bars are
             disable=not ERR.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
@@ -82,8 +93,9 @@ class Stopwatch:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on one line."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")) + "\n")
+    """One JSON document on one line, its letters escaped where the output's encoding lacks them."""
+    ascii_only = "utf" not in (sys.stdout.encoding or "utf-8").lower()
+    sys.stdout.write(json.dumps(value, ensure_ascii=ascii_only) + "\n")
 
 
 def print_text(text: str) -> None:
@@ -92,31 +104,119 @@ def print_text(text: str) -> None:
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Rows of text under the first one as header."""
+    """Rows of text under the first one as header; folded to a terminal's width, one line a row in a pipe."""
     table = Table(box=None, pad_edge=False)
     for column in rows[0]:
         table.add_column(column, overflow="fold")
     for row in rows[1:]:
         table.add_row(*row)
-    OUT.print(table)
+    console = Console(highlight=False, markup=False, emoji=False)  # a label may have brackets
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _UNBOUNDED
+    with console.capture() as captured:
+        console.print(table)
+    print_text("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def warn(sentence: str) -> None:
-    """One line on standard error."""
-    sys.stderr.write(f"paperkin: {sentence}\n")
+    """One line on standard error, whatever a name in the sentence is made of."""
+    line = "".join(letter if letter.isprintable() else " " for letter in sentence)
+    sys.stderr.write(f"paperkin: {line}\n")
 
 
 @contextmanager
 def errors_in_one_line() -> Iterator[None]:
     """Turn our errors and an interruption into one line and an exit code; anything else is a bug and shows itself."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale without a letter is no reason to fail
     try:
-        yield
+        try:
+            yield
+        finally:
+            sys.stdout.flush()  # now, where its failure can still be told
     except PaperkinError as error:
         warn(str(error))
+        raise SystemExit(error.exit_code) from error
+    except typer.Exit as ended:
+        raise SystemExit(ended.exit_code) from ended
+    except typer.TyperException as error:
+        _tell_usage(error)
         raise SystemExit(error.exit_code) from error
     except KeyboardInterrupt as error:
         warn("interrupted; what was done is kept, the same command goes on from here")
         raise SystemExit(130) from error
-    except BrokenPipeError as error:
-        sys.stderr.close()  # the reader of our output has gone: nothing more to say
-        raise SystemExit(0) from error
+    except OSError as error:
+        if error.errno not in _OUTPUT_FAILED:
+            raise
+        _give_up_output()
+        if error.errno == errno.EPIPE:  # the reader has what it wanted (`| head -1`): nothing more to say
+            raise SystemExit(0) from error
+        warn(f"cannot write ({error.strerror}); free some space and run the command again")
+        raise SystemExit(1) from error
+
+
+def _tell_usage(error: typer.TyperException) -> None:
+    """What was used wrongly, and where it is explained; without any argument, the help itself."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    message = error.format_message()
+    if "\n" in message:
+        sys.stderr.write(message + "\n")
+        return
+    where = context.command_path if context else "paperkin"
+    warn(f"{message[:1].lower()}{message[1:].rstrip('.')} (see `{where} --help`)")
+
+
+def _give_up_output() -> None:
+    """Lead standard output nowhere, so that the interpreter's last flush is quiet."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def report_crawl(summary: CrawlSummary, watch: Stopwatch, *, as_json: bool) -> None:
+    """What a crawl did."""
+    kinds = {str(kind): summary.changes[kind] for kind in ChangeKind}
+    if as_json:
+        return print_json(
+            {"source": summary.source, "read": summary.read, **kinds, **_rejected(summary), **_spent(watch)}
+        )
+    told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count) or "nothing new"
+    print_text(f"crawled {summary.source}: {summary.read:,} papers ({told}) in {watch}")
+    return _tell_rejected(summary)
+
+
+def report_link(summary: LinkSummary, watch: Stopwatch, *, as_json: bool) -> None:
+    """What linking did."""
+    if as_json:
+        told: dict[str, Any] = {"source": summary.source, "read": summary.read, "new": summary.new}
+        return print_json(told | _rejected(summary) | _spent(watch))
+    print_text(f"linked {summary.source}: {summary.read:,} citations, {summary.new:,} new, in {watch}")
+    return _tell_rejected(summary)
+
+
+def report_update(summary: UpdateSummary, watch: Stopwatch, *, as_json: bool) -> None:
+    """What an update did."""
+    if as_json:
+        fields = ("published", "generation", "embedded", "papers", "topics", "citations")
+        return print_json({name: getattr(summary, name) for name in fields} | _spent(watch))
+    if not summary.published:
+        return print_text(f"nothing new: generation {summary.generation} is up to date ({watch})")
+    return print_text(
+        f"generation {summary.generation}: {summary.embedded:,} papers embedded, {summary.papers:,} papers, "
+        f"{summary.citations:,} citations, {summary.topics} topics, in {watch}"
+    )
+
+
+def _rejected(summary: CrawlSummary | LinkSummary) -> dict[str, Any]:
+    shown = [{"where": one.where, "reason": one.reason} for one in summary.rejected]
+    return {"rejected": summary.rejected_count, "rejected_records": shown}
+
+
+def _spent(watch: Stopwatch) -> dict[str, Any]:
+    return {"seconds": round(watch.seconds, 2), "peak_megabytes": watch.peak_megabytes}
+
+
+def _tell_rejected(summary: CrawlSummary | LinkSummary) -> None:
+    for one in summary.rejected[:10]:
+        warn(f"left out {one.where}: {one.reason}")
+    if summary.rejected_count > 10:
+        warn(f"{summary.rejected_count:,} records were left out; --json names the first 100")

@@ -14,7 +14,9 @@ Evidence = dict[Signal, dict[int, list[int]]]  # signal -> node of a result -> n
 _Ends = npt.NDArray[np.int64]
 
 
-def find_evidence(graph: CitationGraph, results: Positions, neighbours: Positions, seeds: Positions) -> Evidence:
+def find_evidence(
+    graph: CitationGraph, results: Positions, neighbours: Positions, seeds: Positions
+) -> Evidence:
     """Which neighbours, seeds, shared references and common citers link each result to the query.
 
     Neighbours come nearest first, and stay so; works in common come with the rarest first: a reference that few

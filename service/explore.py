@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from indexer.citations import Positions, shortest_path
 from indexer.citations import neighbourhood as picture_of
-from indexer.citations import shortest_path
-from indexer.errors import InvalidPaperId, UnknownPaper
+from indexer.errors import InvalidPaperId, PaperkinError, UnknownPaper
 from indexer.library import Derived, Library
 from indexer.papers import Paper, PaperId, Topic
 from indexer.plain_text import readable
@@ -18,12 +18,21 @@ def held(library: Library, text: str) -> tuple[int, Paper, int | None]:
     """Key, paper and version asked for; `InvalidPaperId` or `UnknownPaper` names the nearest ids known."""
     try:
         paper_id, version = PaperId.parse_versioned(text)
-    except InvalidPaperId as error:
-        raise InvalidPaperId(text, nearest=_nearest(library, text)) from error
+    except InvalidPaperId:
+        raise not_held(library, text) from None
     key = library.store.keys([paper_id]).get(paper_id)
     if key is None:
-        raise UnknownPaper(str(paper_id), nearest=_nearest(library, str(paper_id)))
+        raise not_held(library, text)
     return key, library.store.papers([key])[key], version
+
+
+def not_held(library: Library, text: str) -> PaperkinError:
+    """The error that says that `text` is no id, or the id of no paper held, with the nearest ids known."""
+    try:
+        wanted = str(PaperId.parse(text))
+    except InvalidPaperId:
+        return InvalidPaperId(text, nearest=_nearest(library, text))
+    return UnknownPaper(wanted, nearest=_nearest(library, wanted))
 
 
 def _nearest(library: Library, text: str) -> tuple[str, ...]:
@@ -101,7 +110,8 @@ def _graph_answer(
     ids = library.store.ids(keys.tolist())
     titles = library.store.titles(keys.tolist())
     nodes = derived.graph.positions(keys)
-    ranks = np.where(nodes >= 0, derived.graph.rank[nodes], 1.0)
+    ranks = np.ones(len(keys))
+    ranks[nodes >= 0] = derived.graph.rank[nodes[nodes >= 0]]
     return GraphAnswer(
         centre=centre,
         nodes=tuple(
@@ -116,10 +126,10 @@ def _graph_answer(
     )
 
 
-def named(library: Library, derived: Derived, nodes: Keys) -> tuple[Named, ...]:
-    """The papers held among graph nodes, the most cited first."""
+def named(library: Library, derived: Derived, nodes: Positions, *, most: int) -> tuple[Named, ...]:
+    """The papers held among graph nodes, the `most` most cited, ties by key."""
     kept = nodes[derived.graph.held[nodes]]
-    kept = kept[np.argsort(-derived.graph.citer_counts(kept), kind="stable")]
+    kept = kept[np.argsort(-derived.graph.citer_counts(kept), kind="stable")[:most]]
     keys = derived.graph.keys[kept].tolist()
     titles = library.store.titles(keys)
     return tuple(Named(titles[key][0], readable(titles[key][1])) for key in keys if key in titles)

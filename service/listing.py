@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from indexer.errors import InvalidPaperId, SourceError, UnknownPaper
 from indexer.library import Library
-from indexer.papers import Topic
+from indexer.papers import PaperId, Topic
 from indexer.plain_text import readable
 from service import schemas
 from service.answers import GraphAnswer, RelatedAnswer, RelatedRequest, SearchAnswer, TopicAnswer
@@ -16,42 +16,49 @@ from service.console import print_json, print_table, print_text, warn
 from service.related import related
 
 
-def related_lines(answer: RelatedAnswer, *, as_json: bool) -> None:
+def related_lines(answer: RelatedAnswer, *, as_json: bool, indent: str = "") -> None:
     """Related papers, each with similarity, id, title and why."""
     if as_json:
         return print_json(schemas.related_data(answer))
     for one in answer.results:
-        print_text(f"{one.similarity:.2f}  {one.paper.id}  {readable(one.paper.title)}\n      {one.because}")
+        print_text(f"{indent}{one.similarity:.2f}  {one.paper.id}  {readable(one.paper.title)}")
+        print_text(f"{indent}      {one.because}")
     return None
 
 
 def related_to_each(library: Library, ids_from: Path, wishes: RelatedRequest, *, as_json: bool) -> None:
-    """Answer each id of a file by itself, one JSON line for each; an unknown one is reported, the rest answered."""
-    unknown = 0
-    for text in _ids(ids_from):
+    """Answer each id of a file by itself, one JSON line for each.
+
+    An id that the library does not hold is reported and gets an empty list; `SourceError` if that are all.
+    """
+    ids = _ids(ids_from)
+    answered = 0
+    for text in ids:
         try:
             answer = related(library, replace(wishes, liked=(text,)))
         except (InvalidPaperId, UnknownPaper) as error:
             warn(str(error))
-            unknown += 1
             if as_json:
-                print_json({"id": text, "error": str(error), "related": []})
+                print_json({"id": text, "related": []})
             continue
+        answered += 1
         if as_json:
-            print_json({"id": str(answer.seeds[0].id)} | {"related": schemas.brief_related(answer)})
+            print_json({"id": str(answer.seeds[0].id), "related": schemas.brief_related(answer)})
         else:
             print_text(f"{answer.seeds[0].id}  {answer.seeds[0].title}")
-            related_lines(answer, as_json=False)
-    if unknown:
-        warn(f"{unknown:,} ids of {ids_from} could not be answered")
+            related_lines(answer, as_json=False, indent="  ")
+    if ids and not answered:
+        raise SourceError(f"the library holds none of the {len(ids):,} ids in {ids_from}")
 
 
-def _ids(path: Path) -> Iterator[str]:
+def _ids(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"the ids in {path} cannot be read: {error}") from error
-    yield from (line.strip() for line in lines if line.strip())
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise SourceError(f"the ids in {path} cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path} is no file of ids, one a line: it is not text in UTF-8") from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def search_lines(answer: SearchAnswer, *, as_json: bool) -> None:
@@ -90,19 +97,28 @@ def topic_lines(answer: TopicAnswer, *, as_json: bool) -> None:
     return None
 
 
-def graph_lines(answer: GraphAnswer, *, as_json: bool) -> None:
-    """A neighbourhood as a list of citations, a path as a chain."""
+def graph_lines(answer: GraphAnswer, goal: PaperId | None = None, *, as_json: bool) -> None:
+    """A neighbourhood as a list of papers; where a way to `goal` was asked for, the chain."""
     if as_json:
         return print_json(schemas.graph_data(answer))
-    titles = {node.id: node.title for node in answer.nodes}
-    if answer.path:
-        for paper_id in answer.path:
-            print_text(f"{paper_id}  {titles[paper_id]}")
-        return None
+    if goal is not None:
+        return _chain(answer, goal)
     for node in sorted(answer.nodes, key=lambda node: -node.rank):
         cites = sum(citing == node.id for citing, _ in answer.edges)
         cited = sum(cited == node.id for _, cited in answer.edges)
         print_text(f"{node.id}  {node.title}  (cites {cites}, cited by {cited} of these)")
     if len(answer.nodes) == 1:
         warn(f"no citation to or from {answer.centre} is known")
+    return None
+
+
+def _chain(answer: GraphAnswer, goal: PaperId) -> None:
+    """A path, each step with who cites whom."""
+    if not answer.path:
+        return warn(f"no chain of citations leads from {answer.centre} to {goal}")
+    titles = {node.id: node.title for node in answer.nodes}
+    print_text(f"{answer.centre}  {titles[answer.centre]}")
+    for before, after in pairwise(answer.path):
+        relation = "cites" if (before, after) in answer.edges else "is cited by"
+        print_text(f"  {relation} {after}  {titles[after]}")
     return None

@@ -26,7 +26,7 @@ def paper_page(library: Library, text: str, *, k: int = 20) -> PaperPage:
     topic = derived.topic_at(row)
     references, cited_by, counts = _citations(library, derived, key)
     newest_first = sorted(
-        answer.results, key=lambda one: (one.paper.updated, str(one.paper.id)), reverse=True
+        answer.results, key=lambda one: (one.paper.submitted, str(one.paper.id)), reverse=True
     )
     return PaperPage(
         paper=paper,
@@ -54,8 +54,8 @@ def _citations(
         return (), (), (0, 0)
     references, citers = derived.graph.references_of(node), derived.graph.citers_of(node)
     return (
-        named(library, derived, references)[:MOST_NAMED],
-        named(library, derived, citers)[:MOST_NAMED],
+        named(library, derived, references, most=MOST_NAMED),
+        named(library, derived, citers, most=MOST_NAMED),
         (len(references), len(citers)),
     )
 

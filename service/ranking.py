@@ -58,7 +58,8 @@ def contributions(features: Features) -> Features:
 
 def relevance(parts: Features) -> npt.NDArray[np.float32]:
     """The fused score of each candidate in log-odds: baseline plus all contributions, float32 [n]."""
-    return (BASELINE + parts.sum(axis=1, dtype=np.float64)).astype(np.float32)
+    total: npt.NDArray[np.float32] = (BASELINE + parts.sum(axis=1, dtype=np.float64)).astype(np.float32)
+    return total
 
 
 def similarity(log_odds: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

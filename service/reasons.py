@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
+from textwrap import shorten
 
 from indexer.library import Derived
 from indexer.papers import Paper
@@ -17,6 +18,7 @@ from service.evidence import Evidence, find_evidence
 from service.ranking import COLUMN, SIGNALS, Features
 
 NAMED = 3  # papers and terms named for one reason
+_LONGEST_TITLE = 70  # characters of a title in a sentence
 _SAID = 3  # reasons in the sentence
 _WORTH_SAYING = 0.1  # log-odds under which a reason is data, but not part of the sentence
 
@@ -35,12 +37,13 @@ class Explainer:
         found = self.candidates
         evidence = find_evidence(self.derived.graph, found.nodes[chosen], found.neighbours, found.seeds)
         names = self._names(evidence)
-        finder = _finder(found.words)
+        stems = {word: _stem(word) for word in found.words}
+        finder = _finder(stems)
         explained = []
         for at in chosen.tolist():
             node, paper = int(found.nodes[at]), papers[int(found.keys[at])]
             works = {signal: by_node.get(node, []) for signal, by_node in evidence.items()}
-            facts = _Facts(works, names, _shared_terms(found.words, finder, paper), self._topic(at))
+            facts = _Facts(works, names, _shared_terms(stems, finder, paper), self._topic(at))
             explained.append(self._of(at, facts))
         return explained
 
@@ -63,11 +66,11 @@ class Explainer:
             if not contribution:
                 continue
             works = facts.works.get(signal, [])
-            told = float(len(works)) if works else value
+            strength = float(len(works)) if works else value
             named = tuple(facts.names[node] for node in works[:NAMED] if node in facts.names)
             terms = facts.terms if signal is Signal.WORDS else ()
-            text = _say(signal, told, terms, named, facts.topic)
-            reasons.append(Reason(signal, contribution, told, text, terms, named))
+            told = _Told(strength, terms, named, facts.topic, len(self.candidates.seeds))
+            reasons.append(Reason(signal, contribution, strength, _SENTENCES[signal](told), terms, named))
         reasons.sort(key=lambda reason: -reason.contribution)
         return tuple(reasons)
 
@@ -89,16 +92,21 @@ class _Facts:
     topic: str
 
 
-def _finder(words: tuple[str, ...]) -> re.Pattern[str]:
-    """Finds the words, in any ending that differs by a plural s, in a text of lower case."""
-    stems = sorted({re.escape(word.rstrip("s")) for word in words}, key=len, reverse=True)
-    return re.compile(rf"\b({'|'.join(stems)})s*\b")
+def _stem(word: str) -> str:
+    """The word without the s of a plural; "loss" and "gas" have none."""
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
-def _shared_terms(words: tuple[str, ...], finder: re.Pattern[str], paper: Paper) -> tuple[str, ...]:
+def _finder(stems: dict[str, str]) -> re.Pattern[str]:
+    """Finds the stems, singular or plural, in a text of lower case."""
+    longest_first = sorted(map(re.escape, set(stems.values())), key=len, reverse=True)
+    return re.compile(rf"\b({'|'.join(longest_first)})s?\b")
+
+
+def _shared_terms(stems: dict[str, str], finder: re.Pattern[str], paper: Paper) -> tuple[str, ...]:
     """The telling words that are in the paper too, the most telling first."""
-    there = set(finder.findall(paper.text.lower())) if words else set()
-    return tuple(word for word in words if word.rstrip("s") in there)[: 2 * NAMED]
+    there = set(finder.findall(paper.text.lower())) if stems else set()
+    return tuple(word for word, stem in stems.items() if stem in there)[: 2 * NAMED]
 
 
 def because(reasons: tuple[Reason, ...]) -> str:
@@ -112,36 +120,66 @@ def because(reasons: tuple[Reason, ...]) -> str:
     return sentence[0].upper() + sentence[1:] + "."
 
 
-def _say(signal: Signal, value: float, terms: tuple[str, ...], named: tuple[Named, ...], topic: str) -> str:
-    """One reason in words."""
-    count = round(value)
-    names = _listed([work.title or f"arXiv:{work.id}" for work in named], count)
-    papers = "paper" if count == 1 else "papers"
-    references = "reference" if count == 1 else "references"
-    return {
-        Signal.TEXT: f"its text is {_closeness(value)} (cosine {value:.2f})",
-        Signal.WORDS: f"shares the terms {', '.join(terms)}" if terms else "shares rare terms",
-        Signal.CITES: "cites it" if count == 1 else f"cites {count} of the seeds",
-        Signal.CITED_BY: "is cited by it" if count == 1 else f"is cited by {count} of the seeds",
-        Signal.SHARED_REFERENCES: f"shares {count} {references}{names}",
-        Signal.CITED_TOGETHER: f"is cited together with it by {count} {papers}{names}",
-        Signal.CITED_BY_NEIGHBOURS: f"is cited by {count} of the nearest papers{names}",
-        Signal.CITES_NEIGHBOURS: f"cites {count} of the nearest papers{names}",
-        Signal.CITED_WITH_NEIGHBOURS: "is cited together with the nearest papers",
-        Signal.SAME_TOPIC: f"same topic ({topic})",
-        Signal.SAME_CATEGORY: "same category",
-        Signal.INFLUENCE: f"cited {round(float(np.expm1(value)))} times in this library",
-        Signal.AGE: f"{value:.1f} years apart",
-        Signal.DISLIKED: "is near a paper that you dislike",
-    }[signal]
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the words of one reason are made of: `value` in the signal's unit, works, terms, topic's label."""
+
+    value: float
+    terms: tuple[str, ...]
+    named: tuple[Named, ...]
+    topic: str
+    seeds: int
+
+    @property
+    def count(self) -> int:
+        return round(self.value)
+
+    def of_seeds(self) -> str:
+        return "it" if self.seeds <= 1 else f"{self.count} of the {self.seeds} seeds"
+
+    def listed(self) -> str:
+        """The strongest of the works by title, in brackets; `Reason.papers` has the others."""
+        if not self.named:
+            return ""
+        first = self.named[0]
+        title = shorten(first.title, _LONGEST_TITLE, placeholder=" …") or f"arXiv:{first.id}"
+        return f" ({title})" if self.count == 1 else f" (such as {title})"
+
+    def some(self) -> str:
+        """How many, in words that read well before "of the nearest papers"."""
+        return "one" if self.count == 1 else str(self.count)
+
+    def counted(self, noun: str) -> str:
+        return f"{self.count} {noun}{'' if self.count == 1 else 's'}"
+
+
+_SENTENCES: dict[Signal, Callable[[_Told], str]] = {
+    Signal.TEXT: lambda told: f"its text is {_closeness(told.value)} (cosine {told.value:.2f})",
+    Signal.WORDS: lambda told: (
+        f"shares the terms {', '.join(told.terms)}" if told.terms else "shares rare terms"
+    ),
+    Signal.CITES: lambda told: f"cites {told.of_seeds()}",
+    Signal.CITED_BY: lambda told: f"is cited by {told.of_seeds()}",
+    Signal.SHARED_REFERENCES: lambda told: f"shares {told.counted('reference')}{told.listed()}",
+    Signal.CITED_TOGETHER: lambda told: (
+        f"is cited together with it by {told.counted('paper')}{told.listed()}"
+    ),
+    Signal.CITED_BY_NEIGHBOURS: lambda told: (
+        f"is cited by {told.some()} of the nearest papers{told.listed()}"
+    ),
+    Signal.CITES_NEIGHBOURS: lambda told: f"cites {told.some()} of the nearest papers{told.listed()}",
+    Signal.CITED_WITH_NEIGHBOURS: lambda _: "is cited together with the nearest papers",
+    Signal.SAME_TOPIC: lambda told: f"same topic ({told.topic})",
+    Signal.SAME_CATEGORY: lambda _: "same category",
+    Signal.INFLUENCE: lambda told: f"cited {_times(round(math.expm1(told.value)))} in this library",
+    Signal.AGE: lambda told: f"{told.value:.1f} years apart",
+    Signal.DISLIKED: lambda _: "is near a paper that you dislike",
+}
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _closeness(cosine: float) -> str:
     return "very close" if cosine >= 0.7 else "close" if cosine >= 0.5 else "somewhat close"
-
-
-def _listed(names: list[str], count: int) -> str:
-    if not names:
-        return ""
-    more = f" and {count - len(names)} more" if count > len(names) else ""
-    return f" ({'; '.join(names)}{more})"

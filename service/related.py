@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from indexer.errors import InvalidPaperId, SettingsError, UnknownPaper
+from indexer.errors import InvalidPaperId, SettingsError
 from indexer.library import Derived, Library
 from indexer.papers import Paper, PaperId
 from indexer.plain_text import readable
-from indexer.ports import Filters, Keys, Vectors
+from indexer.ports import Keys, Vectors
 from service.answers import Named, Related, RelatedAnswer, RelatedRequest
 from service.candidates import Candidates, Query, find_candidates
+from service.explore import not_held
 from service.ranking import BASELINE, Features, contributions, order, relevance, similarity
 from service.reasons import Explainer, because
 from service.scores import scores_of
@@ -39,8 +40,10 @@ def related(library: Library, request: RelatedRequest) -> RelatedAnswer:
     derived = library.derived()
     seeds, unknown = _known(library, request.liked)
     away, unknown_away = _known(library, request.disliked)
-    if not seeds and not request.text.strip():
-        raise _nothing_to_go_by(library, request)
+    if not (seeds or request.text.strip()):
+        if not request.liked:
+            raise SettingsError("nothing to be related to: give at least one paper that you like, or a text")
+        raise not_held(library, request.liked[0])
     ranked = rank(library, derived, request, seeds, away)
     return RelatedAnswer(
         seeds=tuple(Named(paper.id, readable(paper.title)) for paper in seeds.values()),
@@ -63,7 +66,7 @@ def rank(
     candidates = find_candidates(library.store, derived, query)
     parts = contributions(candidates.features)
     log_odds = relevance(parts)
-    best = order(log_odds, candidates.keys, min(request.k, MOST_RESULTS))
+    best = order(log_odds, candidates.keys, min(max(request.k, 0), MOST_RESULTS))
     return Ranked(candidates, parts, log_odds, best)
 
 
@@ -82,17 +85,6 @@ def _known(library: Library, texts: tuple[str, ...]) -> tuple[dict[int, Paper], 
     return {keys[paper_id]: papers[keys[paper_id]] for paper_id in ids if paper_id in keys}, unknown
 
 
-def _nothing_to_go_by(library: Library, request: RelatedRequest) -> Exception:
-    if not request.liked:
-        return SettingsError("nothing to be related to: give at least one paper that you like, or a text")
-    first = request.liked[0]
-    nearest = tuple(str(paper_id) for paper_id in library.store.nearest_ids(first))
-    try:
-        return UnknownPaper(str(PaperId.parse(first)), nearest=nearest)
-    except InvalidPaperId:
-        return InvalidPaperId(first, nearest=nearest)
-
-
 def _query(
     library: Library,
     derived: Derived,
@@ -102,19 +94,19 @@ def _query(
 ) -> Query:
     month = max((paper.id.month for paper in seeds.values()), default=None)
     filters = request.filters
-    if request.not_newer and month is not None:
+    if (request.not_newer or request.as_of_seed) and month is not None:
         latest = min(month, filters.not_after_month or month)
         filters = replace(filters, not_after_month=latest)
     vectors = _vectors(library, derived, list(seeds))
     texts = [paper.text for paper in seeds.values()]
     if request.text.strip():
-        vectors = np.concatenate([vectors, library.embedder().embed([request.text])])
+        vectors.extend(library.embedder().embed([request.text]))
         texts.append(request.text)
     return Query(
         liked=np.array(list(seeds), dtype=np.int64),
         disliked=np.array(list(away), dtype=np.int64),
-        vectors=vectors,
-        disliked_vectors=_vectors(library, derived, list(away)),
+        vectors=_rows(vectors),
+        disliked_vectors=_rows(_vectors(library, derived, list(away))),
         texts=tuple(texts),
         filters=filters,
         month=month,
@@ -123,8 +115,8 @@ def _query(
     )
 
 
-def _vectors(library: Library, derived: Derived, keys: list[int]) -> Vectors:
-    """The vectors of papers, from the generation or, for a paper newer than it, from the store; none is left out."""
+def _vectors(library: Library, derived: Derived, keys: list[int]) -> list[Vectors]:
+    """The vectors of papers, from the generation or, for one newer than it, from the store; some may have none."""
     found = []
     for key in keys:
         vector = derived.vectors.vector(key)
@@ -132,8 +124,11 @@ def _vectors(library: Library, derived: Derived, keys: list[int]) -> Vectors:
             vector = library.store.vector(derived.fingerprint, key)
         if vector is not None:
             found.append(vector)
-    width = derived.vectors.rows.shape[1] if derived.vectors.rows.ndim == 2 else 0
-    return np.array(found, dtype=np.float32).reshape(len(found), width)
+    return found
+
+
+def _rows(vectors: list[Vectors]) -> Vectors:
+    return np.stack(vectors) if vectors else np.zeros((0, 0), dtype=np.float32)
 
 
 def _explain(library: Library, derived: Derived, ranked: Ranked) -> tuple[Related, ...]:
@@ -160,6 +155,3 @@ def _explain(library: Library, derived: Derived, ranked: Ranked) -> tuple[Relate
             )
         )
     return tuple(results)
-
-
-__all__ = ["Filters", "Ranked", "rank", "related"]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 
-from indexer.library import Library
-from indexer.papers import InvalidPaperId, PaperId
+import numpy as np
+
+from indexer.errors import InvalidPaperId
+from indexer.library import Derived, Library
+from indexer.papers import PaperId
 from indexer.plain_text import readable, sentences
-from indexer.ports import Filters
+from indexer.ports import Filters, Hits, Keys
 from service.answers import Found, SearchAnswer
 from service.scores import scores_of
 from service.words import words_of
 
 LONGEST_QUERY = 1_000  # characters; more is a text, which `related` is made for
 _QUOTED = re.compile(r'"([^"]+)"')
+_LAST_WORD = re.compile(r"\S+$")
 
 
 def search(
@@ -21,47 +25,55 @@ def search(
 ) -> SearchAnswer:
     """Papers that have every word (a phrase in double quotes counts as one), or, if there are none, some of them.
 
-    A text that is an arXiv id finds that paper.
+    A text that is the id of a paper held finds that paper alone, whatever the filters.
     """
     derived = library.derived()
-    wanted = filters or Filters()
     terms = _terms(text)
-    total = library.store.count_matches(terms, wanted, every_word=True)
-    hits = library.store.search(terms, wanted, limit=limit, offset=offset, every_word=total > 0)
-    keys, scores = hits.keys.tolist(), hits.scores.tolist()
-    if (named := _by_id(library, text)) is not None and not offset:
-        keys, scores, total = [named], [0.0], 1
+    named = _by_id(library, text)
+    if named is None:
+        total = library.store.count_matches(terms, filters, every_word=True)
+        hits = library.store.search(terms, filters, limit=limit, offset=offset, every_word=total > 0)
+    else:
+        total = len(named.keys)
+        hits = Hits(named.keys[offset : offset + limit], named.scores[offset : offset + limit])
+    keys = hits.keys.tolist()
     papers = library.store.papers(keys)
-    rows = derived.catalogue.rows(hits.keys if len(keys) == len(hits.keys) else hits.keys[:0])
-    standing = scores_of(derived)
-    found = []
-    for at, key in enumerate(keys):
-        row = int(rows[at]) if at < len(rows) and key == int(hits.keys[at]) else -1
-        found.append(
-            Found(
-                paper=papers[key],
-                score=float(standing[row]) if row >= 0 else 50.0,
-                relevance=scores[at],
-                snippet=_snippet(papers[key].abstract, terms),
-            )
+    found = tuple(
+        Found(papers[key], score, relevance, _snippet(papers[key].abstract, terms))
+        for key, relevance, score in zip(
+            keys, hits.scores.tolist(), _standing(derived, hits.keys), strict=True
         )
-    return SearchAnswer(text, tuple(found), total, derived.generation.number)
+    )
+    return SearchAnswer(text, found, total, derived.generation.number)
+
+
+def _standing(derived: Derived, keys: Keys) -> list[float]:
+    """The scores of papers, 50 (the middle) for those newer than the generation."""
+    rows = derived.catalogue.rows(keys)
+    standing = np.full(len(keys), 50.0)
+    standing[rows >= 0] = scores_of(derived)[rows[rows >= 0]]
+    found: list[float] = standing.tolist()
+    return found
 
 
 def _terms(text: str) -> list[str]:
     """Words and quoted phrases; grammar words are left out unless there is nothing else."""
-    cut = text[:LONGEST_QUERY]
+    cut = text
+    if len(text) > LONGEST_QUERY:  # no word is searched for by its half
+        cut = _LAST_WORD.sub("", text[: LONGEST_QUERY + 1])
     phrases = [phrase.strip() for phrase in _QUOTED.findall(cut) if phrase.strip()]
     rest = _QUOTED.sub(" ", cut)
     return phrases + (list(words_of(rest)) or ([] if phrases else rest.split()))
 
 
-def _by_id(library: Library, text: str) -> int | None:
+def _by_id(library: Library, text: str) -> Hits | None:
+    """The one paper whose id the text is; None if it is not the id of a paper held."""
     try:
         paper_id = PaperId.parse(text)
     except InvalidPaperId:
         return None
-    return library.store.keys([paper_id]).get(paper_id)
+    key = library.store.keys([paper_id]).get(paper_id)
+    return None if key is None else Hits(np.array([key], dtype=np.int64), np.zeros(1, dtype=np.float32))
 
 
 def _snippet(abstract: str, terms: list[str]) -> str:

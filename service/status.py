@@ -28,14 +28,14 @@ def library_status(library: Library) -> dict[str, Any]:
     except GenerationError as error:
         return found | {"update_due": True, "problem": str(error)}
     facts = generation.facts
-    due = facts["revision"] != store.revision or facts["citation_revision"] != store.citation_revision
+    made_from = (facts["revision"], facts["citation_revision"])
     return found | {
         "generation": generation.number,
         "made": generation.created.isoformat(),
         "indexed": facts["vectors"],
         "topics": facts["topics"],
         "model": facts["fingerprint"],
-        "update_due": due,
+        "update_due": bool(generation.damage) or made_from != (store.revision, store.citation_revision),
         "problem": generation.damage,
     }
 

@@ -80,7 +80,8 @@ _ASIDE = _any(
 )
 # A sentence that points back at one which may not be in the summary.
 _DANGLING = re.compile(
-    rf"^(?:this|these|those|such|they|their|its?|he|both|also|then)\b(?! (?:\w+ )?(?:{_WORK})\b)"
+    r"^(?:this|these|those|such|they|their|its?|he|both|also|then|at the same time|for example)\b"
+    rf"(?! (?:\w+ )?(?:{_WORK})\b)"
 )
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _COMFORTABLE = (8, 40)  # words; outside, a sentence says too little or too much at once
@@ -115,12 +116,16 @@ def summarise(abstract: str) -> tuple[str, ...]:
         chosen.add(max(found, key=lambda s: (s.found + s.base, s.at)).at)
     if asked:
         chosen.add(max(asked, key=lambda s: (s.asked + s.base, -s.at)).at)
-    rest = sorted(weighed, key=lambda s: (-(s.base + 0.3 * max(s.done, s.found)), s.at))
-    for sentence in rest:
+    for sentence in sorted(weighed, key=lambda s: (-_worth(s), s.at)):
         if len(chosen) == _MOST:
             break
         chosen.add(sentence.at)
     return tuple(parts[at] for at in sorted(chosen))
+
+
+def _worth(sentence: _Sentence) -> float:
+    """How well a sentence fills a part that has none of its own; an abstract often opens with what was asked."""
+    return sentence.base + 0.3 * max(sentence.done, sentence.found) + (0.3 if sentence.at == 0 else 0.0)
 
 
 def _weigh(parts: tuple[str, ...]) -> list[_Sentence]:

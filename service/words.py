@@ -38,14 +38,15 @@ def telling_words(
     """The `most` words with the greatest tf-idf and their idf (BM25's), greatest first.
 
     Counts beyond 3 say no more, only words that the library knows can be found, and words of more than a twentieth
-    of its papers are left out: full text scores every paper that has one.
+    of its `papers` (those of the generation, which the store may have outgrown) are left out: full text scores
+    every paper that has one.
     """
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(words_of(text))
     frequencies = store.document_frequencies(list(counts))
     idf = {
-        word: math.log(1.0 + (papers - known + 0.5) / (known + 0.5))
+        word: math.log1p((max(papers - known, 0) + 0.5) / (known + 0.5))
         for word in counts
         if 0 < (known := frequencies.get(word, 0)) <= max(_COMMON * papers, _FEW)
     }

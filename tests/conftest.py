@@ -14,7 +14,7 @@ from indexer.settings import Settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-pytest.register_assert_rewrite("tests.contracts")
+pytest.register_assert_rewrite("tests.contracts", "tests.commands")
 hypothesis.settings.register_profile("any machine", deadline=None)  # a busy machine is slow, not wrong
 hypothesis.settings.load_profile("any machine")
 

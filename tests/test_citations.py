@@ -31,7 +31,7 @@ def a_graph(edges: list[tuple[int, int]], held: list[int] | None = None) -> Cita
     return build_graph(Edges(citing, cited), np.array(everyone, dtype=np.int64))
 
 
-def keys(graph: CitationGraph, nodes: np.ndarray) -> list[int]:  # type: ignore[type-arg]
+def keys(graph: CitationGraph, nodes: np.ndarray) -> list[int]:
     return [int(key) for key in graph.keys[nodes]]
 
 

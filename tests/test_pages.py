@@ -49,7 +49,7 @@ class ParsedPage:
 def parse(text: str) -> ParsedPage:
     head, _, tail = text.partition("\nRelated papers\n")
     lines = head.splitlines()
-    fields = dict(found.groups() for line in lines if (found := re.match(r"- ([A-Z][\w ]*?): (.*)", line)))
+    fields = {found[1]: found[2] for line in lines if (found := re.match(r"- ([A-Z][\w ]*?): (.*)", line))}
     *entries, disclaimer = re.split(r"(?<=\))(?: |\n)(?=- )|(?<=\))\n(?=This list)", tail)
     return ParsedPage(lines[0], fields, [_related(entry) for entry in entries], disclaimer)
 
@@ -63,15 +63,13 @@ def _related(entry: str) -> ParsedRelated:
     return ParsedRelated(" ".join(named["title"].split()), float(named["score"]), told, stamp["stamp"])
 
 
-def seed_page() -> str:
-    shared = Path(os.environ.get("PAPERKIN_SHARED", Path(__file__).parents[2] / "shared"))
-    if not (shared / "seed-page.txt").exists():
-        pytest.skip(f"no seed-page.txt in {shared}; set PAPERKIN_SHARED")
+@pytest.fixture
+def seed_page(shared: Path) -> str:
     return (shared / "seed-page.txt").read_text(encoding="utf-8")
 
 
-def test_text_page_has_the_fields_of_the_seed_page() -> None:
-    seed, ours = parse(seed_page()), parse(render_text(a_page()))
+def test_text_page_has_the_fields_of_the_seed_page(seed_page: str) -> None:
+    seed, ours = parse(seed_page), parse(render_text(a_page()))
     assert list(seed.fields) == FIELDS
     assert list(ours.fields)[: len(FIELDS)] == FIELDS
     for page in (seed, ours):
@@ -98,11 +96,11 @@ def test_text_page_has_the_fields_of_the_seed_page() -> None:
 
 
 def golden(name: str, made: str) -> None:
-    """Compare with a golden file; PAPERKIN_GOLDEN=write makes it anew."""
+    """Compare with a golden file; WRITE_GOLDEN=1 makes it anew."""
     path = GOLDEN / name
-    if os.environ.get("PAPERKIN_GOLDEN") == "write":
+    if os.environ.get("WRITE_GOLDEN"):
         path.write_text(made, encoding="utf-8")
-    assert made == path.read_text(encoding="utf-8"), f"{name} changed; PAPERKIN_GOLDEN=write accepts it"
+    assert made == path.read_text(encoding="utf-8"), f"{name} changed; WRITE_GOLDEN=1 accepts it"
 
 
 def test_text_page_is_as_recorded() -> None:

@@ -39,23 +39,39 @@ def evaluate_citations(
     run: Path | None,
     progress: Progress,
 ) -> Printed:
-    """Rank for every judged query by every system and compare; see `experiment`."""
+    """Rank for every judged query by every system and compare; see `experiment`.
+
+    The rankings of the last system go to `run`, since a TREC run holds one.
+    """
     unknown = [system for system in systems if system not in SYSTEMS]
     if unknown:
         raise SettingsError(f"there is no system {unknown[0]!r}; use some of {', '.join(SYSTEMS)}")
     relevant = read_judgements(judgements)
+    if run is not None:
+        _refuse_unwritable(run)
     with open_library(settings) as library:
         report = run_experiment(library, relevant, systems, as_of=as_of, progress=progress)
     if run is not None:
-        write_run(report, run)
-    left_out = f"; {report.not_held:,} more are not in this library" if report.not_held else ""
+        write_run(report.outcomes[-1], run)
+    are = "is" if report.not_held == 1 else "are"
+    left_out = f"; {report.not_held:,} more {are} not in this library" if report.not_held else ""
     protocol = (
         "papers newer than the query hidden"
         if as_of
         else "papers newer than the query left out of the answers"
     )
-    footnote = f"{report.queries:,} queries{left_out}; {protocol}; 95 % bootstrap intervals over queries"
+    footnote = (
+        f"{report.queries:,} queries{left_out}; {protocol}; in brackets 95 % bootstrap intervals over queries"
+    )
     return Printed(table(report), footnote, _data(report))
+
+
+def _refuse_unwritable(run: Path) -> None:
+    """Tell now, not after the experiment, that its rankings cannot be written."""
+    try:
+        run.open("a").close()
+    except OSError as error:
+        raise SettingsError(f"--run {run} cannot be written ({error.strerror}); name another file") from error
 
 
 def _data(report: Report) -> dict[str, Any]:
@@ -72,7 +88,11 @@ def _data(report: Report) -> dict[str, Any]:
 
 def evaluate_speed(settings: Settings, progress: Progress) -> Printed:
     """Time the encoder against sentence-transformers, and answers over HTTP."""
-    speed: Speed = measure_speed(settings, progress)
+    return speed_report(measure_speed(settings, progress))
+
+
+def speed_report(speed: Speed) -> Printed:
+    """What was measured, in words with units."""
     rows = [
         ("what", "measured"),
         ("embedding", f"{speed.texts_per_second:.1f} texts a second"),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from indexer.errors import SourceError
 from indexer.library import Derived, Library
 from indexer.papers import Paper, PaperId
+from indexer.pipeline import Progress, silent
 from indexer.ports import Filters, Keys
 from service.answers import RelatedRequest
 from service.evaluation.judgements import Judgements
@@ -23,7 +25,6 @@ _FUSION = 60  # the constant of reciprocal rank fusion, Cormack, Clarke and Büt
 _BM25_WORDS = 40
 
 System = Callable[["Setting", int, Paper], Keys]
-Progress = Callable[[str, float, float | None, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,9 @@ def minilm(setting: Setting, key: int, paper: Paper) -> Keys:
         return np.zeros(0, dtype=np.int64)
     catalogue = setting.derived.catalogue
     among = np.asarray(catalogue.keys[catalogue.passing(_not_newer(paper))])
-    found, _ = setting.derived.index.search(vector[None], DEPTH + 1, among=among)
-    return found[0][found[0] >= 0]
+    (found, *_), _ = setting.derived.index.search(vector[None], DEPTH + 1, among=among)
+    nearest: Keys = found[found >= 0]
+    return nearest
 
 
 def bm25(setting: Setting, key: int, paper: Paper) -> Keys:
@@ -102,73 +104,85 @@ def run_experiment(
     systems: Sequence[str],
     *,
     as_of: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Report:
-    """Rank the library's papers for every query that it holds, by every system; the first one is the baseline."""
+    """Rank the library's papers for every query that it holds, by every system; the first one is the baseline.
+
+    Raises `SourceError` if the library holds none of the queries.
+    """
     setting = Setting(library, library.derived(), as_of)
     keys = library.store.keys(judgements)
     queries = [query for query in judgements if query in keys]
-    values: dict[str, list[tuple[float, ...]]] = {}
-    outcomes = []
-    for number, name in enumerate(systems):
-        rankings, seconds = {}, 0.0
-        for done, (query, key, paper) in enumerate(_held(library, queries, keys)):
-            started = time.perf_counter()
-            found = SYSTEMS[name](setting, key, paper)
-            seconds += time.perf_counter() - started
-            rankings[query] = _ids(library, found[found != key][:DEPTH])
-            if progress:
-                progress(f"rank by {name}", done + 1, len(queries), "queries")
-        values[name] = [measure_all(rankings[query], judgements[query]) for query in queries]
-        columns = list(zip(*values[name], strict=True))
-        baseline = [row[0] for row in values[systems[0]]]
+    if not queries:
+        raise SourceError(
+            f"the library holds none of the {len(judgements):,} papers judged; crawl them first"
+        )
+    outcomes: list[Outcome] = []
+    baseline: Sequence[float] = ()
+    for name in systems:
+        rankings, seconds = _rank_all(setting, name, {query: keys[query] for query in queries}, progress)
+        rows = [measure_all(rankings[query], judgements[query]) for query in queries]
+        columns = list(zip(*rows, strict=True))
+        baseline = baseline or columns[0]
         outcomes.append(
             Outcome(
                 system=name,
                 intervals=tuple(bootstrap(column) for column in columns),
-                against_baseline=compare(columns[0], baseline) if number else None,
-                milliseconds=1000 * seconds / max(len(queries), 1),
+                against_baseline=compare(columns[0], baseline) if outcomes else None,
+                milliseconds=1000 * seconds / len(queries),
                 rankings=rankings,
             )
         )
     return Report(tuple(outcomes), len(queries), len(judgements) - len(queries))
 
 
-def write_run(report: Report, path: Path) -> None:
-    """Write all rankings as a TREC run: query Q0 document rank score system."""
+def _rank_all(
+    setting: Setting, name: str, queries: dict[PaperId, int], progress: Progress
+) -> tuple[dict[PaperId, list[PaperId]], float]:
+    """Every query's ranking by one system, the query itself left out, and the seconds that ranking took."""
+    rankings, seconds = {}, 0.0
+    for done, (query, key) in enumerate(queries.items(), 1):
+        paper = setting.library.store.papers([key])[key]
+        started = time.perf_counter()
+        found = SYSTEMS[name](setting, key, paper)
+        seconds += time.perf_counter() - started
+        rankings[query] = _ids(setting.library, found[found != key][:DEPTH])
+        progress(f"rank by {name}", done, len(queries), "queries")
+    return rankings, seconds
+
+
+def write_run(outcome: Outcome, path: Path) -> None:
+    """Write a system's rankings as a TREC run: query Q0 document rank score system."""
     with path.open("w", encoding="utf-8") as stream:
-        for outcome in report.outcomes:
-            for query, ranking in outcome.rankings.items():
-                for place, paper in enumerate(ranking, 1):
-                    stream.write(f"{query} Q0 {paper} {place} {DEPTH + 1 - place} {outcome.system}\n")
+        for query, ranking in outcome.rankings.items():
+            for place, paper in enumerate(ranking, 1):
+                stream.write(f"{query} Q0 {paper} {place} {DEPTH + 1 - place} {outcome.system}\n")
 
 
 def table(report: Report) -> list[tuple[str, ...]]:
-    """The report as rows of text, the header first."""
-    rows: list[tuple[str, ...]] = [("system", *MEASURES, "nDCG@20 against the first", "ms a query")]
+    """The report as rows of text, the header first; the gain is against the first system, query by query."""
+    rows: list[tuple[str, ...]] = [("system", *MEASURES, "gain in nDCG@20", "ms each")]
     for outcome in report.outcomes:
-        cells = [f"{one.mean:.3f} ({one.low:.3f} to {one.high:.3f})" for one in outcome.intervals]
-        against = outcome.against_baseline
-        compared = (
-            f"{against.difference.mean:+.3f} ({against.difference.low:+.3f} to {against.difference.high:+.3f}), "
-            f"p {'<' if against.p <= 0.0005 else '='} {max(against.p, 0.0005):.4f}"
-            if against
-            else "baseline"
-        )
-        rows.append((outcome.system, *cells, compared, f"{outcome.milliseconds:.1f}"))
+        cells = [f"{one.mean:.3f} {_between(one, '.3f')}" for one in outcome.intervals]
+        rows.append((outcome.system, *cells, _gain(outcome.against_baseline), f"{outcome.milliseconds:.1f}"))
     return rows
+
+
+def _gain(against: Comparison | None) -> str:
+    if against is None:
+        return "baseline"
+    sure = "p < .001" if against.p < 0.001 else f"p = {against.p:.3f}".replace("0.", ".")
+    return f"{against.difference.mean:+.3f} {_between(against.difference, '+.3f')}, {sure}"
+
+
+def _between(interval: Interval, form: str) -> str:
+    """The ends of an interval, short enough for a table of 110 columns."""
+    low, high = (format(end, form).replace("0.", ".", 1) for end in (interval.low, interval.high))
+    return f"[{low}, {high}]"
 
 
 def _not_newer(paper: Paper) -> Filters:
     return Filters(not_after_month=paper.id.month)
-
-
-def _held(
-    library: Library, queries: Sequence[PaperId], keys: dict[PaperId, int]
-) -> Iterator[tuple[PaperId, int, Paper]]:
-    for query in queries:
-        key = keys[query]
-        yield query, key, library.store.papers([key])[key]
 
 
 def _ids(library: Library, keys: Keys) -> list[PaperId]:

@@ -18,9 +18,11 @@ def read_judgements(path: Path) -> Judgements:
     """
     relevant: defaultdict[PaperId, set[PaperId]] = defaultdict(set)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"the judgements in {path} cannot be read: {error}") from error
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise SourceError(f"the judgements in {path} cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path} holds no judgements: it is not text in UTF-8") from error
     for number, line in enumerate(lines, 1):
         if not line.strip() or (number == 1 and not any(letter.isdigit() for letter in line)):
             continue

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from indexer.papers import PaperId
 
@@ -25,9 +26,9 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The paired difference of two systems: its interval, and how often the bootstrap had it at or below 0.
+    """The paired difference of two systems: its interval, and twice the share of resamples on 0's other side.
 
-    `p` is two-sided, at least 1 / resamples.
+    `p` is two-sided, at least 1 / resamples and at most 1.
     """
 
     difference: Interval
@@ -43,7 +44,7 @@ def ndcg(ranking: Sequence[PaperId], relevant: AbstractSet[PaperId], k: int) -> 
 
 def recall(ranking: Sequence[PaperId], relevant: AbstractSet[PaperId], k: int) -> float:
     """Share of the relevant papers that are among the first k; 0 to 1."""
-    return len(relevant.intersection(ranking[:k])) / len(relevant) if relevant else 0.0
+    return len(relevant & set(ranking[:k])) / len(relevant) if relevant else 0.0
 
 
 def measure_all(ranking: Sequence[PaperId], relevant: AbstractSet[PaperId]) -> tuple[float, float, float]:
@@ -69,7 +70,7 @@ def compare(ours: Sequence[float], theirs: Sequence[float], *, seed: int = 0) ->
     return Comparison(interval, min(1.0, max(2 * tail, 1 / len(means))))
 
 
-def _resampled_means(sample: np.ndarray, seed: int, resamples: int) -> np.ndarray:  # type: ignore[type-arg]
+def _resampled_means(sample: npt.NDArray[np.float64], seed: int, resamples: int) -> npt.NDArray[np.float64]:
     if not len(sample):
         raise ValueError("no query was measured")
     random = np.random.default_rng(seed)

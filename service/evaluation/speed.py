@@ -7,19 +7,21 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 
-from indexer.errors import SettingsError, StoreError
+from indexer.errors import ServingError, StoreError
 from indexer.library import Library, open_library
 from indexer.pipeline import Progress
 from indexer.settings import Settings
 
-_TEXTS = 384
+_TEXTS = 384  # in each of the two runs of each encoder
 _REQUESTS = 300
-_WARM_UP = 30
+WARM_UP = 30  # requests before those that are timed
 _PATIENCE = 60.0  # seconds that a server may take to answer at all
 
 
@@ -36,18 +38,25 @@ class Speed:
     p95_milliseconds: float
 
 
-def measure_speed(settings: Settings, progress: Progress) -> Speed:
-    """Measure on papers drawn from the library (seed 0); a server process of its own is started and stopped."""
+def measure_speed(
+    settings: Settings, progress: Progress, *, texts: int = _TEXTS, requests: int = WARM_UP + _REQUESTS
+) -> Speed:
+    """Measure on papers drawn from the library (seed 0); a server process of its own is started and stopped.
+
+    At most `texts` are encoded at a time and at most `requests` different papers asked for, the first of them to
+    warm up. Raises `StoreError` for a library without papers, `ServingError` if the server does not answer.
+    """
     with open_library(settings) as library:
         keys = np.asarray(library.derived().catalogue.keys)
+        if not len(keys):
+            raise StoreError("this library holds no papers to measure with; crawl and update first")
         drawn = np.random.default_rng(0).permutation(keys)
-        ids = [str(one) for one in library.store.ids(drawn[:_REQUESTS].tolist()).values()]
-        ours, theirs, texts = _encoding(library, drawn[:_TEXTS].tolist(), progress)
-    if not ids:
-        raise StoreError("this library holds no papers to measure with; crawl and update first")
+        ids = [str(one) for one in library.store.ids(drawn[:requests].tolist()).values()]
+        chosen = [paper.text for paper in library.store.papers(drawn[:texts].tolist()).values()]
+        ours, theirs = _encoding(library, chosen, progress)
     first, times = _serving(settings, ids, progress)
     return Speed(
-        texts=texts,
+        texts=len(chosen),
         texts_per_second=ours,
         baseline_texts_per_second=theirs,
         first_answer_seconds=first,
@@ -57,16 +66,15 @@ def measure_speed(settings: Settings, progress: Progress) -> Speed:
     )
 
 
-def _encoding(library: Library, keys: list[int], progress: Progress) -> tuple[float, float, int]:
+def _encoding(library: Library, texts: list[str], progress: Progress) -> tuple[float, float]:
     """Texts a second of our embedder and of a plain `encode` with its defaults; each goes first once."""
     from sentence_transformers import SentenceTransformer
 
     from indexer.embedding import model_folder
 
-    texts = [paper.text for paper in library.store.papers(keys).values()]
     embedder = library.embedder()
     plain = SentenceTransformer(str(model_folder(library.settings.model)), local_files_only=True)
-    runs = {
+    runs: dict[str, Callable[[], Any]] = {
         "ours": lambda: embedder.embed(texts),
         "theirs": lambda: plain.encode(texts, show_progress_bar=False),
     }
@@ -78,7 +86,7 @@ def _encoding(library: Library, keys: list[int], progress: Progress) -> tuple[fl
         runs[name]()
         seconds[name] += time.perf_counter() - started
         progress("encode", done + 1, 4, "runs")
-    return 2 * len(texts) / seconds["ours"], 2 * len(texts) / seconds["theirs"], len(texts)
+    return 2 * len(texts) / seconds["ours"], 2 * len(texts) / seconds["theirs"]
 
 
 def _serving(settings: Settings, ids: list[str], progress: Progress) -> tuple[float, list[float]]:
@@ -92,14 +100,15 @@ def _serving(settings: Settings, ids: list[str], progress: Progress) -> tuple[fl
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
             _ask(connection, ids[0])
             first = time.perf_counter() - started
-            for paper_id in ids[:_WARM_UP]:
+            for paper_id in ids[:WARM_UP]:
                 _ask(connection, paper_id)
+            timed = ids[WARM_UP:] or ids
             times = []
-            for done, paper_id in enumerate(ids[_WARM_UP:] or ids):
+            for done, paper_id in enumerate(timed, 1):
                 asked = time.perf_counter()
                 _ask(connection, paper_id)
                 times.append(1000 * (time.perf_counter() - asked))
-                progress("request", done + 1, len(ids), "requests")
+                progress("request", done, len(timed), "requests")
             connection.close()
         finally:
             server.terminate()
@@ -112,7 +121,7 @@ def _port(server: subprocess.Popen[str]) -> int:
     try:
         return int(line.split("://")[1].split("/")[0].rpartition(":")[2])
     except (IndexError, ValueError) as error:
-        raise SettingsError(f"the server did not start: {line.strip() or 'it said nothing'}") from error
+        raise ServingError(f"the server did not start: {line.strip() or 'it said nothing'}") from error
 
 
 def _ask(connection: http.client.HTTPConnection, paper_id: str) -> None:
@@ -120,4 +129,4 @@ def _ask(connection: http.client.HTTPConnection, paper_id: str) -> None:
     response = connection.getresponse()
     body = response.read()
     if response.status != 200:
-        raise SettingsError(f"the server answered {response.status} for {paper_id}: {body[:200]!r}")
+        raise ServingError(f"the server answered {response.status} for {paper_id}: {body[:200]!r}")
