@@ -83,9 +83,9 @@ class Candidates:
 def find_candidates(store: PaperReader, derived: Derived, query: Query) -> Candidates:
     """Gather candidates that pass the filters, seeds and disliked papers left out."""
     view = _view(derived, query)
+    words = telling_words(store, query.texts, len(derived.catalogue))
     dense, similarities = _nearest(derived, query, view.visible)
     neighbours, weights = view.neighbours(dense, similarities, query)
-    words = telling_words(store, query.texts, len(derived.catalogue))
     sparse = _citation_signals(view, query, neighbours, weights)
     sparse[Signal.WORDS] = _word_scores(store, view, query, words)
     nodes = _choose(store, view, query, dense, sparse)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from textwrap import shorten
 
 from indexer.library import Derived
 from indexer.papers import Paper
@@ -38,12 +36,11 @@ class Explainer:
         evidence = find_evidence(self.derived.graph, found.nodes[chosen], found.neighbours, found.seeds)
         names = self._names(evidence)
         stems = {word: _stem(word) for word in found.words}
-        finder = _finder(stems)
         explained = []
         for at in chosen.tolist():
             node, paper = int(found.nodes[at]), papers[int(found.keys[at])]
             works = {signal: by_node.get(node, []) for signal, by_node in evidence.items()}
-            facts = _Facts(works, names, _shared_terms(stems, finder, paper), self._topic(at))
+            facts = _Facts(works, names, _shared_terms(stems, paper), self._topic(at))
             explained.append(self._of(at, facts))
         return explained
 
@@ -97,16 +94,25 @@ def _stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
-def _finder(stems: dict[str, str]) -> re.Pattern[str]:
-    """Finds the stems, singular or plural, in a text of lower case."""
-    longest_first = sorted(map(re.escape, set(stems.values())), key=len, reverse=True)
-    return re.compile(rf"\b({'|'.join(longest_first)})s?\b")
+def _shared_terms(stems: dict[str, str], paper: Paper) -> tuple[str, ...]:
+    """The telling words that are in the paper too, singular or plural, the most telling first."""
+    text = paper.text.lower()
+    return tuple(word for word, stem in stems.items() if _occurs(stem, text))[: 2 * NAMED]
 
 
-def _shared_terms(stems: dict[str, str], finder: re.Pattern[str], paper: Paper) -> tuple[str, ...]:
-    """The telling words that are in the paper too, the most telling first."""
-    there = set(finder.findall(paper.text.lower())) if stems else set()
-    return tuple(word for word, stem in stems.items() if stem in there)[: 2 * NAMED]
+def _occurs(stem: str, text: str) -> bool:
+    """Whether the stem, or it with an s, is a word of a text of lower case.
+
+    By plain search: compiling an expression for each query took longer than all of its matching.
+    """
+    start = text.find(stem)
+    while start >= 0:
+        end = start + len(stem)
+        end += text.startswith("s", end)
+        if not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()):
+            return True
+        start = text.find(stem, start + 1)
+    return False
 
 
 def because(reasons: tuple[Reason, ...]) -> str:
@@ -142,7 +148,7 @@ class _Told:
         if not self.named:
             return ""
         first = self.named[0]
-        title = shorten(first.title, _LONGEST_TITLE, placeholder=" …") or f"arXiv:{first.id}"
+        title = _shortened(first.title) or f"arXiv:{first.id}"
         return f" ({title})" if self.count == 1 else f" (such as {title})"
 
     def some(self) -> str:
@@ -175,6 +181,13 @@ _SENTENCES: dict[Signal, Callable[[_Told], str]] = {
     Signal.AGE: lambda told: f"{told.value:.1f} years apart",
     Signal.DISLIKED: lambda _: "is near a paper that you dislike",
 }
+
+
+def _shortened(title: str) -> str:
+    """A title cut between words where it is too long for a sentence."""
+    if len(title) <= _LONGEST_TITLE:
+        return title
+    return title[: _LONGEST_TITLE - 1].rpartition(" ")[0] + " …"
 
 
 def _times(count: int) -> str:

@@ -18,11 +18,10 @@ from service.answers import RelatedRequest
 from service.evaluation.judgements import Judgements
 from service.evaluation.measures import MEASURES, Comparison, Interval, bootstrap, compare, measure_all
 from service.related import rank
-from service.words import telling_words
+from service.words import words_of
 
 DEPTH = 100
 _FUSION = 60  # the constant of reciprocal rank fusion, Cormack, Clarke and Büttcher 2009
-_BM25_WORDS = 40
 
 System = Callable[["Setting", int, Paper], Keys]
 
@@ -69,12 +68,10 @@ def minilm(setting: Setting, key: int, paper: Paper) -> Keys:
 
 
 def bm25(setting: Setting, key: int, paper: Paper) -> Keys:
-    """Full text alone, asked for the most telling words of title and abstract."""
+    """Full text alone, asked for every word of title and abstract but the commonest of English."""
     del key
-    words = telling_words(
-        setting.library.store, [paper.text], len(setting.derived.catalogue), most=_BM25_WORDS
-    )
-    return setting.library.store.search(list(words), _not_newer(paper), limit=DEPTH + 1).keys
+    words = list(words_of(paper.text))
+    return setting.library.store.search(words, _not_newer(paper), limit=DEPTH + 1).keys
 
 
 def hybrid(setting: Setting, key: int, paper: Paper) -> Keys:

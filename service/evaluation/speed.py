@@ -21,7 +21,7 @@ from indexer.settings import Settings
 
 _TEXTS = 384  # in each of the two runs of each encoder
 _REQUESTS = 300
-WARM_UP = 30  # requests before those that are timed
+WARM_UP = 300  # other papers, asked for first: words and summaries are remembered, as in use
 _PATIENCE = 60.0  # seconds that a server may take to answer at all
 
 
