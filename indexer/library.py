@@ -27,6 +27,7 @@ from indexer.store import sqlite
 from indexer.topics import TopicTree
 from indexer.vectors import load_index, scheme_of
 from indexer.vectors.table import VectorTable
+from indexer.words import WordIndex
 
 T = TypeVar("T")
 
@@ -36,8 +37,9 @@ class Derived:
     """Everything derived, of one generation, loaded; never changes.
 
     `node_rows` int64 [nodes of the graph] gives the catalogue row of each node (-1 for works not held);
-    `row_topics` int32 [rows of the catalogue] the deepest topic of each paper, as its place in `topics.topics`
-    (-1 for none). `memo` keeps what a reader computed from this generation, by name.
+    `row_nodes` int32 [rows of the catalogue] the other way; `row_topics` int32 [rows] the deepest topic of each
+    paper, as its place in `topics.topics` (-1 for none). `memo` keeps what a reader computed from this generation,
+    by name.
     """
 
     generation: Generation
@@ -45,8 +47,10 @@ class Derived:
     vectors: VectorTable
     index: VectorIndex
     graph: CitationGraph
+    words: WordIndex
     topics: TopicTree
     node_rows: npt.NDArray[np.int64]
+    row_nodes: npt.NDArray[np.int32]
     row_topics: npt.NDArray[np.int32]
     memo: dict[str, Any] = field(default_factory=dict)
 
@@ -174,6 +178,7 @@ def load_derived(generation: Generation, index_url: str) -> Derived:
         catalogue = Catalogue.load(folder)
         vectors = VectorTable.load(folder)
         graph = CitationGraph.load(folder)
+        words = WordIndex.load(folder)
         topics = topic_files.load(folder)
         index = load_index(index_url, folder / INDEX_FILE)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -191,8 +196,10 @@ def load_derived(generation: Generation, index_url: str) -> Derived:
         vectors=vectors,
         index=index,
         graph=graph,
+        words=words,
         topics=topics,
         node_rows=catalogue.rows(graph.keys),
+        row_nodes=graph.positions(np.asarray(catalogue.keys)),
         row_topics=_row_topics(topics, np.asarray(catalogue.keys)),
     )
 

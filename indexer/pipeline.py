@@ -28,9 +28,10 @@ from indexer.ports import (
 )
 from indexer.vectors import load_index, new_index
 from indexer.vectors.table import VectorTable
+from indexer.words import index_words
 
 # Raised when the form of the derived files changes: older generations are then rebuilt, not misread.
-DERIVED_FORMAT = 1
+DERIVED_FORMAT = 2
 INDEX_FILE = "index.bin"
 EMBEDDED_TOGETHER = (
     256  # texts in one transaction: what an interruption costs, about six seconds on two cores
@@ -238,14 +239,23 @@ class Builder:
         edges = self.store.edges()
         graph = build_graph(edges, catalogue.keys)
         self._step(2)
-        titles, abstracts = self._texts(keys)
-        tree = topics.find_topics(keys, vectors, titles=titles, abstracts=abstracts)
+        titles, abstracts = self._texts(catalogue.keys)
+        words = index_words(titles, abstracts)
+        self._step(3)
+        placed = catalogue.rows(keys).tolist()
+        tree = topics.find_topics(
+            keys,
+            vectors,
+            titles=[titles[row] for row in placed],
+            abstracts=[abstracts[row] for row in placed],
+        )
         self._step(4)
 
         def write(draft: Draft) -> dict[str, JSON]:
             catalogue.save(draft.path)
             VectorTable.of(keys, vectors).save(draft.path)
             graph.save(draft.path)
+            words.save(draft.path)
             topics.save(tree, draft.path)
             index.save(draft.path / INDEX_FILE)
             return facts | {

@@ -221,10 +221,6 @@ class PaperReader(Protocol):
         """How many papers `search` would find without limit."""
         ...
 
-    def document_frequencies(self, words: Sequence[str]) -> dict[str, int]:
-        """In how many papers each word occurs (as search stems and folds it)."""
-        ...
-
     def passing(self, keys: Keys, filters: Filters) -> npt.NDArray[np.bool_]:
         """For each key whether a paper is held under it that passes `filters`: bool, same length."""
         ...

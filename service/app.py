@@ -63,7 +63,9 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         library = await run_in_threadpool(open_library, settings)
-        with suppress(GenerationError):  # a library before its first update is served, too: it says what to do
+        with suppress(
+            GenerationError
+        ):  # a library before its first update is served, too: it says what to do
             await run_in_threadpool(library.derived)
         # What is loaded by now stays; left to the collector, it costs an answer more than a millisecond of fourteen.
         gc.collect()

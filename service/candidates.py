@@ -23,16 +23,16 @@ from indexer.citations import (
 )
 from indexer.library import Derived
 from indexer.ports import Filters, Keys, PaperReader, Vectors
+from indexer.words import Telling
 from service.answers import Signal
 from service.ranking import COLUMN, SIGNALS, Features
-from service.words import telling_words
 
 NEAREST_TEXTS = 50  # whose citations are followed
 _STRANGER = (
     0.3  # cosine under which a text is no neighbour: in a small library the nearest may be of another field
 )
 _DENSE = 150  # candidates from the index
-_WORDS = 100  # candidates from full text
+_WORDS = 100  # candidates from the words in common
 _LINKED = 300  # candidates from each kind of citation evidence
 _WIDENED = 8  # times as many texts are looked at while a filter leaves too few of them
 _MOST_LOOKED_AT = 20_000
@@ -83,11 +83,11 @@ class Candidates:
 def find_candidates(store: PaperReader, derived: Derived, query: Query) -> Candidates:
     """Gather candidates that pass the filters, seeds and disliked papers left out."""
     view = _view(derived, query)
-    words = telling_words(store, query.texts, len(derived.catalogue))
+    telling = derived.words.telling(query.texts, least=2 if len(query.liked) else 1)
     dense, similarities = _nearest(derived, query, view.visible)
     neighbours, weights = view.neighbours(dense, similarities, query)
     sparse = _citation_signals(view, query, neighbours, weights)
-    sparse[Signal.WORDS] = _word_scores(store, view, query, words)
+    sparse[Signal.WORDS] = view.only_visible(*_word_scores(derived, telling))
     nodes = _choose(store, view, query, dense, sparse)
     features = _features(view, query, nodes, sparse)
     return Candidates(
@@ -96,7 +96,7 @@ def find_candidates(store: PaperReader, derived: Derived, query: Query) -> Candi
         features=features,
         neighbours=neighbours,
         neighbour_weights=weights,
-        words=tuple(words),
+        words=telling.words,
         seeds=_NONE if query.text_only else view.nodes(query.liked),
     )
 
@@ -235,16 +235,11 @@ def _mean(found: Sparse, seeds: int) -> Sparse:
     return found[0], (found[1] / seeds).astype(np.float32)
 
 
-def _word_scores(store: PaperReader, view: _View, query: Query, words: dict[str, float]) -> Sparse:
-    """BM25 over the telling words, as a share of the most that a document could reach."""
-    if not words:
-        return _NONE, _EMPTY
-    hits = store.search(list(words), query.filters, limit=_WORDS)
-    nodes = view.graph.positions(hits.keys)
-    most = 2.2 * sum(words.values())  # k1 + 1 times each idf: BM25's bound
-    values = (hits.scores / most).astype(np.float32)[nodes >= 0]
-    order = np.argsort(nodes[nodes >= 0])
-    return view.only_visible(nodes[nodes >= 0][order], values[order])
+def _word_scores(derived: Derived, telling: Telling) -> Sparse:
+    """BM25 over the telling words, as a share of the most that a paper could reach."""
+    rows, values = derived.words.search(telling)
+    nodes = derived.row_nodes[rows]  # both ascend with the key
+    return nodes[nodes >= 0], values[nodes >= 0]
 
 
 def _choose(
@@ -252,7 +247,10 @@ def _choose(
 ) -> Positions:
     """The union of the best of each kind of evidence, filtered."""
     passing = view.derived.catalogue.passing(query.filters)
-    parts = [nodes[_strongest(values, _LINKED)] for nodes, values in sparse.values()]
+    parts = [
+        nodes[_strongest(values, _WORDS if signal is Signal.WORDS else _LINKED)]
+        for signal, (nodes, values) in sparse.items()
+    ]
     parts.append(view.nodes(dense[:_DENSE]))
     parts.append(view.nodes(_nearest_passing(store, view, query, passing)))
     nodes = np.unique(np.concatenate(parts)).astype(np.int32)

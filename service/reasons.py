@@ -10,6 +10,7 @@ from indexer.library import Derived
 from indexer.papers import Paper
 from indexer.plain_text import readable
 from indexer.ports import Keys, PaperReader
+from indexer.words import stem
 from service.answers import Named, Reason, Signal
 from service.candidates import Candidates
 from service.evidence import Evidence, find_evidence
@@ -35,7 +36,7 @@ class Explainer:
         found = self.candidates
         evidence = find_evidence(self.derived.graph, found.nodes[chosen], found.neighbours, found.seeds)
         names = self._names(evidence)
-        stems = {word: _stem(word) for word in found.words}
+        stems = {word: stem(word) for word in found.words}
         explained = []
         for at in chosen.tolist():
             node, paper = int(found.nodes[at]), papers[int(found.keys[at])]
@@ -89,29 +90,24 @@ class _Facts:
     topic: str
 
 
-def _stem(word: str) -> str:
-    """The word without the s of a plural; "loss" and "gas" have none."""
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
-
-
 def _shared_terms(stems: dict[str, str], paper: Paper) -> tuple[str, ...]:
     """The telling words that are in the paper too, singular or plural, the most telling first."""
     text = paper.text.lower()
-    return tuple(word for word, stem in stems.items() if _occurs(stem, text))[: 2 * NAMED]
+    return tuple(word for word, root in stems.items() if _occurs(root, text))[: 2 * NAMED]
 
 
-def _occurs(stem: str, text: str) -> bool:
-    """Whether the stem, or it with an s, is a word of a text of lower case.
+def _occurs(root: str, text: str) -> bool:
+    """Whether the root, or it with an s, is a word of a text of lower case.
 
     By plain search: compiling an expression for each query took longer than all of its matching.
     """
-    start = text.find(stem)
+    start = text.find(root)
     while start >= 0:
-        end = start + len(stem)
+        end = start + len(root)
         end += text.startswith("s", end)
         if not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()):
             return True
-        start = text.find(stem, start + 1)
+        start = text.find(root, start + 1)
     return False
 
 

@@ -11,9 +11,9 @@ from indexer.library import Derived, Library
 from indexer.papers import PaperId
 from indexer.plain_text import readable, sentences
 from indexer.ports import Filters, Hits, Keys
+from indexer.words import words_of
 from service.answers import Found, SearchAnswer
 from service.scores import scores_of
-from service.words import words_of
 
 LONGEST_QUERY = 1_000  # characters; more is a text, which `related` is made for
 _QUOTED = re.compile(r'"([^"]+)"')

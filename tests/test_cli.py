@@ -124,7 +124,10 @@ def test_the_tree_of_topics_as_json(library: str) -> None:
         (["status"], "36 papers indexed"),
         (["page", "2306.00017"], "- URL: http://arxiv.org/abs/2306.00017v1\n"),
         (["page", "https://arxiv.org/abs/2306.00017v1", "--format", "html"], "<!doctype html>"),
-        (["related", "2306.00017", "-k", "1"], "2307.00020  Parsing study number 20\n      Its text is"),
+        (
+            ["related", "2306.00017", "-k", "1"],
+            "2307.00020  Parsing study number 20\n      Shares the terms parsing",
+        ),
         (["search", "neutrino", "-k", "1"], "Neutrino study number"),
         (["search", '"solar flux"'], "Neutrino study number 1\n"),
         (["topics"], "topic  papers  label"),

@@ -76,10 +76,9 @@ def report(library: Library, judgements: Judgements) -> Report:
     return run_experiment(library, judgements, ALL)
 
 
-def test_what_citations_know_is_found_by_related_alone(report: Report) -> None:
+def test_what_citations_know_lifts_related_over_all_that_only_read(report: Report) -> None:
     gains = {outcome.system: outcome.intervals[0].mean for outcome in report.outcomes}
-    assert gains["related"] > 0.3
-    assert max(gains["minilm"], gains["bm25"], gains["hybrid"]) < 0.1
+    assert gains["related"] > max(gains["minilm"], gains["bm25"], gains["hybrid"])
     related = next(outcome for outcome in report.outcomes if outcome.system == "related")
     assert related.against_baseline
     assert related.against_baseline.difference.low > 0

@@ -112,5 +112,5 @@ def test_a_file_of_ids_may_be_empty_or_come_from_windows(
         related_to_each(library, tmp_path / "windows", replace(RelatedRequest(), k=1), as_json=False)
     out, err = capsys.readouterr()
     assert err == ""
-    assert out.startswith("2306.00017  Parsing study number 17\n  0.")
+    assert out.startswith("2306.00017  Parsing study number 17\n  1.00  2307.00020  ")
     assert str(an_id(17, 2306)) in out

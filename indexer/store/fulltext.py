@@ -1,10 +1,9 @@
-"""Full text search with SQLite's FTS5: what is asked, what passes, how frequent words are."""
+"""Full text search with SQLite's FTS5: what is asked and what passes."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -90,41 +89,6 @@ def _parameters(filters: Filters) -> dict[str, int | str | None]:
         "licenses": json.dumps(filters.licenses) if filters.licenses else None,
         "categories": json.dumps(filters.categories) if filters.categories else None,
     }
-
-
-class Frequencies:
-    """In how many papers words occur, remembered between questions.
-
-    FTS5 counts a word by walking all its occurrences: 0.03 ms for one in a hundredth of 21,646 papers, but
-    45 ms for a common one among 3 million. A count is kept until a hundredth of the library has changed
-    since, so that it is exact in a small library and off by at most one part in a hundred of the papers in a
-    large one, which moves no weight that anyone could notice.
-    """
-
-    _MOST = 200_000  # words remembered: about 30 MB
-
-    def __init__(self) -> None:
-        self._counts: dict[str, tuple[int, int]] = {}  # word: count, state of the library when it was taken
-        self._guard = threading.Lock()
-
-    def of(self, connection: sqlite3.Connection, words: Sequence[str]) -> dict[str, int]:
-        """Count in how many papers each word occurs."""
-        papers, now = connection.execute("SELECT papers, text_changes FROM counters").fetchone()
-        return {word: self._count(connection, word, papers, now) for word in words}
-
-    def _count(self, connection: sqlite3.Connection, word: str, papers: int, now: int) -> int:
-        count, then = self._counts.get(word, (0, -1))
-        if then >= 0 and abs(now - then) * 100 <= papers:
-            return count
-        query = match_query([word], every_word=True)
-        if query is None:
-            return 0
-        row = connection.execute("SELECT count(*) FROM fulltext WHERE fulltext MATCH ?", (query,)).fetchone()
-        with self._guard:
-            if len(self._counts) >= self._MOST:
-                self._counts.clear()
-            self._counts[word] = (row[0], now)
-        return int(row[0])
 
 
 def index(connection: sqlite3.Connection, papers: dict[int, Paper]) -> None:

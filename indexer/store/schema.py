@@ -94,7 +94,6 @@ _FIRST = (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         revision INTEGER NOT NULL DEFAULT 0,
         citation_revision INTEGER NOT NULL DEFAULT 0,
-        text_changes INTEGER NOT NULL DEFAULT 0,  -- rows of full text ever written
         papers INTEGER NOT NULL DEFAULT 0,
         citations INTEGER NOT NULL DEFAULT 0      -- pairs, each once
     ) STRICT""",

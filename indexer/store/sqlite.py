@@ -49,7 +49,6 @@ class SqliteReader:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._frequencies = fulltext.Frequencies()
 
     def status(self) -> StoreStatus:
         with self._connections.reading() as connection:
@@ -113,10 +112,6 @@ class SqliteReader:
             return 0
         with self._connections.reading() as connection:
             return fulltext.count_matches(connection, query, filters or Filters())
-
-    def document_frequencies(self, words: Sequence[str]) -> dict[str, int]:
-        with self._connections.reading() as connection:
-            return self._frequencies.of(connection, words)
 
     def passing(self, keys: Keys, filters: Filters) -> npt.NDArray[np.bool_]:
         with self._connections.reading() as connection:

@@ -81,9 +81,8 @@ def put_papers(
         _write_fulltext(connection, writes, originals)
         new = len(writes.keys() - originals.keys())
         connection.execute(
-            """UPDATE counters SET
-                revision = revision + ?, text_changes = text_changes + ?, papers = papers + ?""",
-            (plan.revisions, len(writes), new),
+            "UPDATE counters SET revision = revision + ?, papers = papers + ?",
+            (plan.revisions, new),
         )
     return plan.changes
 

@@ -14,11 +14,11 @@ from indexer.library import Derived, Library
 from indexer.papers import Paper, PaperId
 from indexer.pipeline import Progress, silent
 from indexer.ports import Filters, Keys
+from indexer.words import words_of
 from service.answers import RelatedRequest
 from service.evaluation.judgements import Judgements
 from service.evaluation.measures import MEASURES, Comparison, Interval, bootstrap, compare, measure_all
 from service.related import rank
-from service.words import words_of
 
 DEPTH = 100
 _FUSION = 60  # the constant of reciprocal rank fusion, Cormack, Clarke and Büttcher 2009

@@ -21,7 +21,7 @@ from indexer.settings import Settings
 
 _TEXTS = 384  # in each of the two runs of each encoder
 _REQUESTS = 300
-WARM_UP = 300  # other papers, asked for first: words and summaries are remembered, as in use
+_WARM_UP = 1_000  # other papers, asked for first: summaries are remembered, as in use
 _PATIENCE = 60.0  # seconds that a server may take to answer at all
 
 
@@ -39,22 +39,29 @@ class Speed:
 
 
 def measure_speed(
-    settings: Settings, progress: Progress, *, texts: int = _TEXTS, requests: int = WARM_UP + _REQUESTS
+    settings: Settings,
+    progress: Progress,
+    *,
+    texts: int = _TEXTS,
+    requests: int = _REQUESTS,
+    warm_up: int = _WARM_UP,
 ) -> Speed:
     """Measure on papers drawn from the library (seed 0); a server process of its own is started and stopped.
 
-    At most `texts` are encoded at a time and at most `requests` different papers asked for, the first of them to
-    warm up. Raises `StoreError` for a library without papers, `ServingError` if the server does not answer.
+    At most `texts` are encoded at a time; `requests` different papers are asked for and timed, after `warm_up`
+    others (half of the library where it has not so many). Raises `StoreError` for a library without papers,
+    `ServingError` if the server does not answer.
     """
     with open_library(settings) as library:
         keys = np.asarray(library.derived().catalogue.keys)
         if not len(keys):
             raise StoreError("this library holds no papers to measure with; crawl and update first")
         drawn = np.random.default_rng(0).permutation(keys)
-        ids = [str(one) for one in library.store.ids(drawn[:requests].tolist()).values()]
+        warm = min(warm_up, len(drawn) // 2)
+        ids = [str(one) for one in library.store.ids(drawn[: warm + requests].tolist()).values()]
         chosen = [paper.text for paper in library.store.papers(drawn[:texts].tolist()).values()]
         ours, theirs = _encoding(library, chosen, progress)
-    first, times = _serving(settings, ids, progress)
+    first, times = _serving(settings, ids[:warm], ids[warm:], progress)
     return Speed(
         texts=len(chosen),
         texts_per_second=ours,
@@ -89,7 +96,9 @@ def _encoding(library: Library, texts: list[str], progress: Progress) -> tuple[f
     return 2 * len(texts) / seconds["ours"], 2 * len(texts) / seconds["theirs"]
 
 
-def _serving(settings: Settings, ids: list[str], progress: Progress) -> tuple[float, list[float]]:
+def _serving(
+    settings: Settings, warm: list[str], timed: list[str], progress: Progress
+) -> tuple[float, list[float]]:
     """Seconds from process start to the first answer by id, and milliseconds of each warm request."""
     environ = os.environ | {"PAPERKIN_LIBRARY": settings.library, "PAPERKIN_INDEX": settings.index}
     started = time.perf_counter()
@@ -98,11 +107,10 @@ def _serving(settings: Settings, ids: list[str], progress: Progress) -> tuple[fl
         try:
             port = _port(server)
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
-            _ask(connection, ids[0])
+            _ask(connection, timed[0])
             first = time.perf_counter() - started
-            for paper_id in ids[:WARM_UP]:
+            for paper_id in warm:
                 _ask(connection, paper_id)
-            timed = ids[WARM_UP:] or ids
             times = []
             for done, paper_id in enumerate(timed, 1):
                 asked = time.perf_counter()

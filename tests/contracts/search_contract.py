@@ -132,7 +132,6 @@ class SearchContract(StoreContract):
         known = any(map(str.isalnum, word))
         assert (2 in numbers(found(reader, word))) == known
         assert 1 in numbers(found(reader, word, "kinship"))
-        assert reader.document_frequencies([word])[word] == known
 
     @given(words=st.lists(st.text(st.characters(), max_size=20), max_size=5))
     @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -140,22 +139,12 @@ class SearchContract(StoreContract):
         put(store, a_paper(1))
         assert len(found(reader, *words, "kinship")) == 1
         assert len(found(reader, *words, every=True)) <= len(found(reader, *words))
-        assert set(reader.document_frequencies(words)) == set(words)
 
     def test_thousands_of_words(self, store: PaperStore, reader: PaperReader) -> None:
         put(store, a_paper(1))
         words = [f"word{number}" for number in range(5000)]
         assert numbers(found(reader, *words, "kinship")) == {1}
         assert found(reader, *words, "kinship", every=True) == []
-
-    def test_document_frequencies(self, store: PaperStore, reader: PaperReader) -> None:
-        assert reader.document_frequencies(["kinship"]) == {"kinship": 0}
-        put(store, *(a_paper(number) for number in range(1, 4)), Paper(an_id(9), title="Studies of kinships"))
-        words = ["kinship", "Study", "propose a method", "curie", "absent", "?"]
-        assert reader.document_frequencies(words) == dict(zip(words, (4, 4, 3, 3, 0, 0), strict=True))
-        assert reader.document_frequencies([]) == {}
-        put(store, Paper(an_id(9), title="Nothing"), a_paper(1, authors=(Author("Hypatia"),)))
-        assert reader.document_frequencies(["kinship", "curie"]) == {"kinship": 3, "curie": 2}
 
 
 class FiltersContract(StoreContract):
@@ -176,7 +165,6 @@ class FiltersContract(StoreContract):
         assert (
             numbers(found(reader, "kinship")) == numbers(found(reader, "kinship", filters=Filters())) == {2}
         )
-        assert reader.document_frequencies(["kinship"]) == {"kinship": 2}
 
     def test_passing_keeps_the_order_and_knows_no_strangers(
         self, store: PaperStore, reader: PaperReader
