@@ -137,6 +137,18 @@ def _tell(progress: Progress, step: str, done: int, position: float | None, unit
     progress(step, done, done / position if position else None, unit)
 
 
+def source_facts(status: StoreStatus, catalogue: Catalogue) -> dict[str, JSON]:
+    """What of the store a generation is made from: one with other facts is out of date.
+
+    The catalogue has its digest here because a withdrawal or a new category changes no revision.
+    """
+    return {
+        "revision": status.revision,
+        "citation_revision": status.citation_revision,
+        "catalogue": catalogue.digest(),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Builder:
     """Brings everything derived up to the store: missing vectors, then one new generation.
@@ -205,16 +217,8 @@ class Builder:
         return len(pending)
 
     def _facts(self, status: StoreStatus, catalogue: Catalogue) -> dict[str, JSON]:
-        """What a generation was made from; equal facts, equal generation.
-
-        The catalogue has its digest here because a withdrawal or a new category changes no revision.
-        """
-        return {
-            **self._form,
-            "revision": status.revision,
-            "citation_revision": status.citation_revision,
-            "catalogue": catalogue.digest(),
-        }
+        """What a generation was made from; equal facts, equal generation."""
+        return self._form | source_facts(status, catalogue)
 
     @property
     def _form(self) -> dict[str, JSON]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from indexer.catalogue import Catalogue
 from indexer.errors import GenerationError
 from indexer.library import Library
+from indexer.pipeline import source_facts
 
 
 def library_status(library: Library) -> dict[str, Any]:
@@ -28,14 +30,14 @@ def library_status(library: Library) -> dict[str, Any]:
     except GenerationError as error:
         return found | {"update_due": True, "problem": str(error)}
     facts = generation.facts
-    made_from = (facts["revision"], facts["citation_revision"])
+    now = source_facts(store, Catalogue.of(library.store.table()))
     return found | {
         "generation": generation.number,
         "made": generation.created.isoformat(),
         "indexed": facts["vectors"],
         "topics": facts["topics"],
         "model": facts["fingerprint"],
-        "update_due": bool(generation.damage) or made_from != (store.revision, store.citation_revision),
+        "update_due": bool(generation.damage) or not now.items() <= facts.items(),
         "problem": generation.damage,
     }
 

@@ -78,10 +78,12 @@ def test_after_an_update(place: Settings) -> None:
     [
         {"papers": (a_paper(90),)},
         {"papers": (replace(PAPERS[0], title="Another title"),)},
+        {"papers": (replace(PAPERS[0], withdrawn=True),)},
+        {"papers": (replace(PAPERS[0], categories=("math.LO",)),)},
         {"citations": (Citation(an_id(901), PAPERS[0].id),)},
     ],
 )
-def test_an_update_is_due_when_texts_or_citations_changed(
+def test_an_update_is_due_when_what_it_is_made_from_changed(
     place: Settings, change: dict[str, tuple[object, ...]]
 ) -> None:
     build(place, PAPERS, chain(PAPERS))
