@@ -18,6 +18,7 @@ from service.ranking import COLUMN, SIGNALS, Features
 
 NAMED = 3  # papers and terms named for one reason
 _LONGEST_TITLE = 70  # characters of a title in a sentence
+_CLOSE = 0.3  # cosine under which texts are strangers
 _SAID = 3  # reasons in the sentence
 _WORTH_SAYING = 0.1  # log-odds under which a reason is data, but not part of the sentence
 
@@ -113,13 +114,18 @@ def _occurs(root: str, text: str) -> bool:
 
 def because(reasons: tuple[Reason, ...]) -> str:
     """The strongest reasons in one sentence."""
-    said = [
-        reason.text
-        for reason in reasons
-        if reason.contribution >= _WORTH_SAYING and reason.signal not in (Signal.INFLUENCE, Signal.AGE)
-    ][:_SAID]
+    said = [reason.text for reason in reasons if reason.contribution >= _WORTH_SAYING and _speaks(reason)][
+        :_SAID
+    ]
     sentence = "; ".join(said) or "a distant match"
     return sentence[0].upper() + sentence[1:] + "."
+
+
+def _speaks(reason: Reason) -> bool:
+    """Whether the reason tells a reader why: not how well known or old the paper is, nor that its text is far."""
+    if reason.signal is Signal.TEXT:
+        return reason.value >= _CLOSE
+    return reason.signal not in (Signal.INFLUENCE, Signal.AGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,4 +197,7 @@ def _times(count: int) -> str:
 
 
 def _closeness(cosine: float) -> str:
-    return "very close" if cosine >= 0.7 else "close" if cosine >= 0.5 else "somewhat close"
+    for least, words in ((0.7, "very close"), (0.5, "close"), (_CLOSE, "somewhat close")):
+        if cosine >= least:
+            return words
+    return "far"

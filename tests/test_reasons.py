@@ -220,6 +220,7 @@ def test_because_is_the_three_strongest_that_matter() -> None:
     "reasons",
     [
         (),
+        (a_reason(Signal.TEXT, 0.9, value=0.2),),
         (a_reason(Signal.TEXT, 0.05),),
         (a_reason(Signal.INFLUENCE, 2.0),),
         (a_reason(Signal.DISLIKED, -2.0),),
