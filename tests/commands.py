@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -71,5 +72,15 @@ def process(*words: object, **options: Any) -> subprocess.Popen[str]:
     # Unbuffered, a command meets a full or closed output earlier than it does in a shell.
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     return subprocess.Popen(  # noqa: S603  # our own
-        command(*words), cwd=ROOT, env=environ, text=True, **(streams | options)
+        command(*words),
+        cwd=ROOT,
+        env=environ,
+        text=True,
+        preexec_fn=_interruptible,  # noqa: PLW1509  # takes no lock that a thread could hold
+        **(streams | options),
     )
+
+
+def _interruptible() -> None:
+    """Hear Ctrl-C: what a shell starts in the background ignores it, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
