@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -20,7 +22,7 @@ SHOWN = "2503.14504"
 
 def run_demo(folder: Path, progress: Progress, say: Callable[[str], None]) -> Settings:
     """Build the sample library in `folder` (what is there already is kept), print one paper's page."""
-    settings = Settings(library=f"sqlite:///{folder / 'sample.db'}")
+    settings = replace(Settings.from_environ(os.environ), library=f"sqlite:///{folder / 'sample.db'}")
     build_sample(settings, progress)
     with open_library(settings) as library:
         say(render_text(paper_page(library, SHOWN, k=12)))

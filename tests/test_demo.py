@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import pytest
+
+from indexer.errors import ModelError
 from indexer.library import open_library
 from indexer.papers import PaperId
+from indexer.pipeline import silent
 from service.answers import RelatedRequest
 from service.demo import SHOWN, run_demo
 from service.paper_page import SAMPLE_COMMENT
@@ -66,3 +71,13 @@ def test_as_a_command_it_prints_the_page(demo: Demo) -> None:
     ran = paperkin("demo", "--folder", demo.folder, "--once")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == demo.page
+
+
+def test_the_demo_follows_the_settings_but_for_its_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAPERKIN_LIBRARY", "elsewhere.db")
+    monkeypatch.setenv("PAPERKIN_MODEL", str(tmp_path))  # no model: nothing is embedded
+    with pytest.raises(ModelError, match="is no model folder"):
+        run_demo(tmp_path / "demo", silent, print)
+    assert (tmp_path / "demo" / "sample.db").exists()
