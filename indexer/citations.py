@@ -267,7 +267,7 @@ def neighbourhood(graph: CitationGraph, centre: int, *, most: int = 40) -> nx.Di
 
     Of the references and citers that are held, the `most` of highest PageRank are taken. Nodes carry `rank`.
     """
-    import networkx as nx  # a third of a second, which not every command needs
+    import networkx as nx  # a tenth of a second, which not every command needs
 
     around = np.unique(np.concatenate([graph.references_of(centre), graph.citers_of(centre)]))
     around = around[graph.held[around]]

@@ -21,7 +21,7 @@ from indexer.ports import Vectors
 RECIPE = "title+abstract.1"  # Paper.text; a change of that property is a new recipe
 PACKAGED = "all-MiniLM-L6-v2"
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_BATCH = 32  # on two cores 64 and 128 were no faster, and longer batches pad more
+_BATCH = 32  # as sentence-transformers has it
 
 
 class SentenceEmbedder:

@@ -24,9 +24,7 @@ from indexer.arrays import map_array, save_array
 Rows = npt.NDArray[np.int32]
 Scores = npt.NDArray[np.float32]
 
-COMMON = (
-    0.03  # share of the papers; up to here ranking is as good as with commoner words, for half the postings
-)
+COMMON = 0.03  # share of the papers; with commoner words ranking was no better
 FEW = 50  # papers: in a small library any word may be telling
 TITLE = 2.5  # a word of the title counts as so many of the abstract
 K1, B = 1.2, 0.75

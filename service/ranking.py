@@ -21,7 +21,7 @@ class Weight:
     """How a signal's value enters: log-odds per unit of `sqrt(value)` or of `value`."""
 
     weight: float
-    root: bool = False  # sums over neighbours have long tails; their square root separates better
+    root: bool = False  # sums over neighbours have long tails, which the square root shortens
 
 
 BASELINE = -7.7

@@ -103,6 +103,14 @@ def content(settings: Settings) -> tuple[object, object]:
     return generation.files, generation.facts
 
 
+def linked_topics(folder: Path, each: int = 12) -> Settings:
+    """A library of `three_topics` with the citations of `chain`, up to date."""
+    settings = settings_in(folder)
+    papers = three_topics(each)
+    build(settings, papers, chain(papers))
+    return settings
+
+
 def ids_of(papers: Sequence[Paper]) -> list[PaperId]:
     """Their ids."""
     return [paper.id for paper in papers]

@@ -19,7 +19,7 @@ from typer.main import get_command
 from service.cli import app
 from tests.commands import ROOT, command, failed, paperkin, process
 from tests.conftest import Demo
-from tests.libraries import build, chain, settings_in, three_topics
+from tests.libraries import linked_topics
 from tests.packed import PACKERS, torn
 
 COMMANDS = "crawl link update status page related search topics graph serve evaluate demo".split()
@@ -29,10 +29,7 @@ SAMPLE = Path("indexer/sample")
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Three topics with citations, made by a toy model: 2306.00017 is about parsing."""
-    settings = settings_in(tmp_path_factory.mktemp("library"))
-    papers = three_topics()
-    build(settings, papers, chain(papers))
-    return settings.library
+    return linked_topics(tmp_path_factory.mktemp("library")).library
 
 
 @pytest.fixture(autouse=True)

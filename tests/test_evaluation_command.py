@@ -10,15 +10,12 @@ from service.evaluation.command import speed_report
 from service.evaluation.measures import MEASURES
 from service.evaluation.speed import Speed
 from tests.commands import failed, paperkin
-from tests.libraries import build, chain, settings_in, three_topics
+from tests.libraries import linked_topics
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> str:
-    settings = settings_in(tmp_path_factory.mktemp("library"))
-    papers = three_topics()
-    build(settings, papers, chain(papers))
-    return settings.library
+    return linked_topics(tmp_path_factory.mktemp("library")).library
 
 
 @pytest.fixture

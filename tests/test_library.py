@@ -26,7 +26,17 @@ from service.paper_page import paper_page
 from service.related import related
 from service.search import search
 from tests.builders import a_paper, an_id
-from tests.libraries import build, chain, content, published, put, settings_in, three_topics, update
+from tests.libraries import (
+    build,
+    chain,
+    content,
+    linked_topics,
+    published,
+    put,
+    settings_in,
+    three_topics,
+    update,
+)
 from tests.toy_embedder import ToyEmbedder
 
 PAPERS = three_topics(4)
@@ -35,9 +45,7 @@ PAPERS = three_topics(4)
 @pytest.fixture
 def where(tmp_path: Path) -> Settings:
     """A library of 12 papers and their citations, up to date."""
-    settings = settings_in(tmp_path)
-    build(settings, PAPERS, chain(PAPERS))
-    return settings
+    return linked_topics(tmp_path, each=4)
 
 
 @pytest.fixture

@@ -19,7 +19,16 @@ from indexer.ports import CitationSource, PaperSource, PaperStore, VectorIndex
 from indexer.settings import Settings
 from indexer.vectors import load_index
 from tests.builders import NOW, a_paper, an_id
-from tests.libraries import build, chain, content, published, put, settings_in, three_topics, update
+from tests.libraries import (
+    chain,
+    content,
+    linked_topics,
+    published,
+    put,
+    settings_in,
+    three_topics,
+    update,
+)
 from tests.toy_embedder import ToyEmbedder
 
 
@@ -181,9 +190,7 @@ PAPERS = three_topics(4)
 @pytest.fixture
 def where(tmp_path: Path) -> Settings:
     """A library of 12 papers and their citations, up to date."""
-    settings = settings_in(tmp_path)
-    build(settings, PAPERS, chain(PAPERS))
-    return settings
+    return linked_topics(tmp_path, each=4)
 
 
 CHANGES: dict[str, tuple[Sequence[Paper], Sequence[Citation], int, bool]] = {
