@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.arrays import map_array, save_array
-from indexer.ports import Filters, Keys, PaperTable
+from indexer.tables import Filters, Keys, PaperTable
 
-_ARRAYS = ("keys", "months", "days", "withdrawn", "category")
+_ARRAYS = ("keys", "months", "days", "withdrawn", "open_license", "category")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,15 @@ class Catalogue:
     """One row for each paper, ascending by key.
 
     `keys` int64 [n]; `months` int32 [n], YYYYMM of the id; `days` int32 [n], ordinal of the day of version 1;
-    `withdrawn` bool [n]; `category` int16 [n], index of the primary category in `categories` ("" is one).
+    `withdrawn` bool [n], vanished papers too; `open_license` bool [n]; `category` int16 [n], index of the primary
+    category in `categories` ("" is one).
     """
 
     keys: Keys
     months: npt.NDArray[np.int32]
     days: npt.NDArray[np.int32]
     withdrawn: npt.NDArray[np.bool_]
+    open_license: npt.NDArray[np.bool_]
     category: npt.NDArray[np.int16]
     categories: tuple[str, ...]
 
@@ -37,7 +39,15 @@ class Catalogue:
         names = tuple(sorted(set(table.categories) | {""}))
         code = {name: at for at, name in enumerate(names)}
         category = np.fromiter((code[name] for name in table.categories), np.int16, len(table.categories))
-        return cls(table.keys, table.months, table.days, table.withdrawn, category, names)
+        return cls(
+            keys=table.keys,
+            months=table.months,
+            days=table.days,
+            withdrawn=table.withdrawn,
+            open_license=table.open_license,
+            category=category,
+            categories=names,
+        )
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -50,7 +60,7 @@ class Catalogue:
         return np.where(self.keys[at] == keys, at, -1)
 
     def passing(self, filters: Filters) -> npt.NDArray[np.bool_]:
-        """Which rows pass the filters that need no more than the catalogue: dates, months, withdrawal."""
+        """Which rows pass the filters that need no more than the catalogue: all but categories and licences by name."""
         mask = np.ones(len(self.keys), dtype=np.bool_) if filters.withdrawn else ~self.withdrawn
         if filters.not_after_month is not None:
             mask &= self.months <= filters.not_after_month
@@ -58,6 +68,8 @@ class Catalogue:
             mask &= self.days >= filters.since.toordinal()
         if filters.until is not None:
             mask &= self.days <= filters.until.toordinal()
+        if filters.open_license:
+            mask &= self.open_license
         return mask
 
     def digest(self) -> str:

@@ -105,12 +105,35 @@ class Author:
         return " ".join(part for part in (self.forenames, self.keyname, self.suffix) if part)
 
 
+# The licences that let anyone share and adapt, for any purpose (https://opendefinition.org/licenses/): those with
+# NC or ND do not.
+OPEN_LICENSES = frozenset(
+    f"http://creativecommons.org/{name}/"
+    for name in (
+        *(
+            f"licenses/{kind}/{version}"
+            for kind in ("by", "by-sa")
+            for version in ("1.0", "2.0", "2.5", "3.0", "4.0")
+        ),
+        "publicdomain/zero/1.0",
+        "publicdomain/mark/1.0",
+        "licenses/publicdomain",
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a paper; `created` is None where only the month of the id is known."""
+    """One version of a paper; `created` is None where only the month of the id is known.
+
+    `license` is the URI that was seen while this version was the newest (sources tell the newest one's only),
+    None where none was; `withdrawn` says that the version has no text but the note that it is withdrawn.
+    """
 
     number: int
     created: datetime | None = None
+    license: str | None = None
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +157,7 @@ class Paper:
     report_no: str | None = None
     submitter: str | None = None
     withdrawn: bool = False
+    vanished: bool = False  # arXiv no longer lists it; told by the store, never by a record
 
     @property
     def latest_version(self) -> int | None:
@@ -156,6 +180,11 @@ class Paper:
     def day_known(self) -> bool:
         """Whether the day of version 1 is known, and not just the month of the id."""
         return bool(self.versions and self.versions[0].created)
+
+    @property
+    def open_license(self) -> bool:
+        """Whether its licence lets anyone share and adapt it, for any purpose."""
+        return self.license in OPEN_LICENSES
 
     @property
     def text(self) -> str:
@@ -182,18 +211,72 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What storing one paper did."""
+    """What storing one paper did; `withdrawn` says that it made the paper a withdrawn one."""
 
     id: PaperId
     kind: ChangeKind
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CitationChanges:
+    """What storing citations did: pairs new to the library, and pairs that no source gives any more."""
+
+    new: int = 0
+    gone: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A record that a source could not read: where it stands ("line 17"), and why."""
+    """A record that a source could not read: where it stands ("line 17"), why, and what was read, as it came.
+
+    `id` is the paper that it speaks of, where that much can be told.
+    """
 
     where: str
     reason: str
+    raw: str = ""
+    id: PaperId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A source has this paper, last changed there on `datestamp` (which need not be a day of a version)."""
+
+    id: PaperId
+    datestamp: date
+
+
+class AnnouncementKind(StrEnum):
+    """How arXiv announced a paper, in the words of its feeds."""
+
+    NEW = "new"
+    CROSS = "cross"
+    REPLACE = "replace"
+    REPLACE_CROSS = "replace-cross"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """arXiv announced `version` of a paper in `category` on `day` (of arXiv's Eastern time)."""
+
+    id: PaperId
+    version: int
+    category: str
+    kind: AnnouncementKind
+    day: date
+
+
+class Completeness(StrEnum):
+    """How much records of a source say of a paper.
+
+    A `HINT` cuts and leaves out (a feed): it never overwrites what a record of the same version said. What a
+    `PARTIAL` record leaves empty is not known. What a `WHOLE` record leaves empty is empty.
+    """
+
+    HINT = "hint"
+    PARTIAL = "partial"
+    WHOLE = "whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,23 +284,63 @@ class PaperBatch:
     """Papers that a source delivers together and that are stored in one transaction.
 
     `cursor` is where to go on after this batch (None: nowhere, start afresh); `position` is the share of the
-    source read so far, 0 to 1, None where the source cannot know.
+    source read so far, 0 to 1, None where the source cannot know. `listed` has the papers of the batch with the
+    source's datestamps, where it gives any; `deleted` are papers that the source says are gone.
     """
 
     papers: tuple[Paper, ...]
     rejected: tuple[Rejected, ...] = ()
     cursor: str | None = None
     position: float | None = None
+    listed: tuple[Listing, ...] = ()
+    deleted: tuple[PaperId, ...] = ()
+    announced: tuple[Announcement, ...] = ()
+    completeness: Completeness = Completeness.PARTIAL
+
+
+@dataclass(frozen=True, slots=True)
+class ListingBatch:
+    """Part of the list of everything that a source has; `cursor` and `position` as in `PaperBatch`."""
+
+    listed: tuple[Listing, ...]
+    deleted: tuple[PaperId, ...] = ()
+    cursor: str | None = None
+    position: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CitationBatch:
-    """Citations that a source delivers together; see `PaperBatch`."""
+    """Citations that a source delivers together; see `PaperBatch`.
+
+    `answered` are the papers whose whole list of references, as this source knows it, is in the batch: a pair
+    that the source gave before and that is not there any more is gone. `unknown` are papers that it was asked
+    for and does not know.
+    """
 
     citations: tuple[Citation, ...]
     rejected: tuple[Rejected, ...] = ()
     cursor: str | None = None
     position: float | None = None
+    answered: tuple[PaperId, ...] = ()
+    unknown: tuple[PaperId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The days that a crawl is narrowed to, both included; None leaves that end open."""
+
+    since: date | None = None
+    until: date | None = None
+
+    def __bool__(self) -> bool:
+        return self.since is not None or self.until is not None
+
+    def __contains__(self, day: date) -> bool:
+        return (self.since is None or day >= self.since) and (self.until is None or day <= self.until)
+
+    def __str__(self) -> str:
+        days = {"from": self.since, "until": self.until}
+        return "&".join(f"{name}={day.isoformat()}" for name, day in days.items() if day)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,26 +12,43 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.papers import (
+    Announcement,
     Change,
     Citation,
     CitationBatch,
+    CitationChanges,
+    Completeness,
+    Listing,
+    ListingBatch,
     Paper,
     PaperBatch,
     PaperId,
+    Rejected,
 )
-
-Keys = npt.NDArray[np.int64]
-Vectors = npt.NDArray[np.float32]
-Similarities = npt.NDArray[np.float32]
+from indexer.tables import (
+    Asked,
+    Coverage,
+    Edges,
+    Filters,
+    Gaps,
+    Hits,
+    Keys,
+    PaperTable,
+    PendingText,
+    Reconciliation,
+    Seen,
+    Similarities,
+    StoreStatus,
+    Vectors,
+)
 
 
 class PaperSource(Protocol):
@@ -48,8 +65,30 @@ class PaperSource(Protocol):
         """The URL that opened the source; cursors and provenance are kept under it."""
         ...
 
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What people should know of the reading so far, beside the records: a sentence each."""
+        ...
+
     def batches(self, cursor: str | None = None) -> Iterator[PaperBatch]:
         """Deliver everything after `cursor` (as a batch of this source gave it), or all there is."""
+        ...
+
+
+@runtime_checkable
+class ListedSource(PaperSource, Protocol):
+    """A source of papers that can also list all it has: what a library is checked against.
+
+    A record that is changed while a list is read may be left out of it, so a paper that is missing in a list is
+    only suspected to be gone: `records` tells.
+    """
+
+    def identifiers(self, cursor: str | None = None) -> Iterator[ListingBatch]:
+        """Deliver the list of all that the source has, everything after `cursor`."""
+        ...
+
+    def records(self, paper_ids: Iterable[PaperId]) -> Iterator[PaperBatch]:
+        """Deliver these papers one by one, each `listed`; those that the source does not have are `deleted`."""
         ...
 
 
@@ -65,100 +104,14 @@ class CitationSource(Protocol):
         """The URL that opened the source; each citation keeps it as its provenance."""
         ...
 
+    @property
+    def remarks(self) -> Sequence[str]:
+        """As in `PaperSource`."""
+        ...
+
     def batches(self, wanted: Iterable[PaperId], cursor: str | None = None) -> Iterator[CitationBatch]:
         """Deliver citations, everything after `cursor`."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Which papers may be in an answer. Every field left at its default lets all pass.
-
-    `since` and `until` compare the day of version 1 (both included); `not_after_month` the month of the id
-    (YYYYMM); `categories` match any category of a paper, an archive (`cs`) all of its classes; `licenses`
-    match the URI exactly.
-    """
-
-    since: date | None = None
-    until: date | None = None
-    not_after_month: int | None = None
-    categories: tuple[str, ...] = ()
-    licenses: tuple[str, ...] = ()
-    withdrawn: bool = False  # whether withdrawn papers may appear
-
-    @property
-    def empty(self) -> bool:
-        """Whether all papers pass, but for withdrawn ones."""
-        return not (self.since or self.until or self.not_after_month or self.categories or self.licenses)
-
-
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """Ranked papers: `keys[i]` with `scores[i]`, best first (higher is better), ties by key."""
-
-    keys: Keys
-    scores: npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class PaperTable:
-    """One row for each paper held, ascending by key: the columns that whole-library work needs.
-
-    `keys` int64 [n]; `months` int32 [n], YYYYMM of the id; `days` int32 [n], day of version 1 as a
-    proleptic ordinal (`date.toordinal`); `withdrawn` bool [n]; `categories` the primary ones, "" if none.
-    """
-
-    keys: Keys
-    months: npt.NDArray[np.int32]
-    days: npt.NDArray[np.int32]
-    withdrawn: npt.NDArray[np.bool_]
-    categories: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Edges:
-    """All citations, each pair once, ascending: `citing[i]` has `cited[i]` in its references (int64 [n])."""
-
-    citing: Keys
-    cited: Keys
-
-
-@dataclass(frozen=True, slots=True)
-class PendingText:
-    """A paper whose vector is missing or belongs to another text."""
-
-    key: int
-    text: str
-    text_hash: str  # sha256 of the text, hex
-
-
-@dataclass(frozen=True, slots=True)
-class StoreStatus:
-    """Counts for people and for deciding what must catch up.
-
-    `revision` counts changes of embedded texts and of the set of papers, `citation_revision` changes of the
-    set of citations; both only grow. `vectors` maps each embedder's fingerprint to its number of vectors
-    that are current.
-    """
-
-    papers: int
-    withdrawn: int
-    citations: int
-    papers_with_references: int
-    revision: int
-    citation_revision: int
-    vectors: dict[str, int] = field(default_factory=dict)
-    sources: tuple[SourceStatus, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
-    """When a source last delivered, and where it goes on."""
-
-    name: str
-    kind: str  # "papers" or "citations"
-    last_read: datetime
-    cursor: str | None
 
 
 class PaperReader(Protocol):
@@ -253,6 +206,38 @@ class PaperReader(Protocol):
         """Where `source` goes on, as last recorded."""
         ...
 
+    def quarantined(self, source: str, *, limit: int = 100) -> list[Rejected]:
+        """Records of a source that could not be read, the latest first."""
+        ...
+
+    def announced(self, since: date, until: date) -> list[Announcement]:
+        """What arXiv announced on these days (both included), by day, id and category."""
+        ...
+
+    def unharvested(self, since: date) -> list[PaperId]:
+        """Papers announced on `since` or later that no source with datestamps has delivered since then."""
+        ...
+
+    def asked(self, source: str) -> Asked:
+        """What a source of citations was asked."""
+        ...
+
+    def provenance(self, citing: PaperId, cited: PaperId) -> list[Seen]:
+        """Which sources gave a citation, and when; oldest first."""
+        ...
+
+    def coverage(self) -> Coverage:
+        """How many papers have references, by month and by source."""
+        ...
+
+    def reconciliation(self, source: str) -> Reconciliation | None:
+        """The latest round of comparing with the source's whole list, None before the first."""
+        ...
+
+    def gaps(self, source: str) -> Gaps:
+        """What the latest round found, both in the order of keys; of use once its whole list was stored."""
+        ...
+
     def close(self) -> None:
         """Give back files and connections. Closing twice is fine."""
         ...
@@ -269,17 +254,64 @@ class PaperStore(PaperReader, Protocol):
         """Everything written inside is committed at its end, rolled back on an exception."""
         ...
 
-    def put_papers(self, papers: Sequence[Paper], source: str, now: datetime) -> list[Change]:
+    def put_papers(
+        self,
+        papers: Sequence[Paper],
+        source: str,
+        now: datetime,
+        *,
+        completeness: Completeness = Completeness.PARTIAL,
+    ) -> list[Change]:
         """Insert or update, one `Change` for each paper in order.
 
-        An update never forgets: a field that is empty in the new record keeps the known value, versions are
-        merged by number. Changed `text` gets a new revision. A record that knows an earlier version than the
-        one held fills gaps and overwrites nothing; a withdrawal stands until a later version takes it back.
+        A field that is empty in the new record keeps the known value, unless the record is whole and the latest;
+        versions are merged by number. Changed `text` gets a new revision. A record that knows an earlier version
+        than the one held fills gaps and overwrites nothing; so does a hint of the version held. A withdrawal stands
+        until a later version takes it back. Author names that read the same keep their known division. A paper that had
+        vanished from this source is there again; what was quarantined of it is cured.
         """
         ...
 
-    def put_citations(self, citations: Sequence[Citation], source: str, now: datetime) -> int:
-        """Insert or see again; how many pairs are new to the store (from any source)."""
+    def put_vanished(self, paper_ids: Sequence[PaperId], source: str, now: datetime) -> list[PaperId]:
+        """Mark papers held as no longer at the source, until `put_papers` from it; those not marked before.
+
+        Nothing is deleted: the paper stays to be read, out of answers as withdrawn ones are.
+        """
+        ...
+
+    def put_delivered(self, listed: Sequence[Listing], source: str) -> None:
+        """Keep the source's datestamps of records that it delivered."""
+        ...
+
+    def put_listed(self, listed: Sequence[Listing], source: str, in_round: int) -> None:
+        """Keep the datestamps that the source's whole list told in a round of reconciling."""
+        ...
+
+    def put_reconciliation(self, source: str, reconciliation: Reconciliation) -> None:
+        """Record how far a round is; in the same transaction as what its list told."""
+        ...
+
+    def put_quarantined(self, rejected: Sequence[Rejected], source: str, now: datetime) -> None:
+        """Keep records that could not be read, each under its place (at most a million characters of it)."""
+        ...
+
+    def put_announced(self, announced: Sequence[Announcement], now: datetime) -> int:
+        """Keep what arXiv announced; how much of it is new. The papers need not be held."""
+        ...
+
+    def put_citations(
+        self,
+        citations: Sequence[Citation],
+        source: str,
+        now: datetime,
+        *,
+        answered: Sequence[PaperId] = (),
+        unknown: Sequence[PaperId] = (),
+    ) -> CitationChanges:
+        """Insert or see again; what that changed of the set of pairs that any source gives.
+
+        `answered` and `unknown` as in `CitationBatch`; both count as asked on this day.
+        """
         ...
 
     def put_vectors(self, fingerprint: str, texts: Sequence[PendingText], vectors: Vectors) -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from indexer.papers import Author, Paper, PaperId, Version
-from indexer.ports import Vectors
+from indexer.papers import Author, Citation, Paper, PaperId, Version
+from indexer.tables import Vectors
 
 NOW = datetime(2026, 8, 20, 12, tzinfo=UTC)
 
@@ -41,3 +41,13 @@ def unit_vectors(count: int, width: int = 16, seed: int = 0) -> Vectors:
 def later(days: int) -> datetime:
     """`NOW` and some days."""
     return NOW + timedelta(days=days)
+
+
+def some_versions(count: int, *, withdrawn: tuple[int, ...] = ()) -> tuple[Version, ...]:
+    """Versions 1 to `count`, a day apart; those numbered in `withdrawn` are."""
+    return tuple(Version(n, later(n), withdrawn=n in withdrawn) for n in range(1, count + 1))
+
+
+def cited(*pairs: tuple[int, int]) -> list[Citation]:
+    """Citations between papers of `an_id`, by number."""
+    return [Citation(an_id(citing), an_id(other)) for citing, other in pairs]

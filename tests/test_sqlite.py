@@ -1,4 +1,4 @@
-"""The contract on SQLite, and what is SQLite's own: migrations, locks, full disks, kills."""
+"""The contract on SQLite, and what is SQLite's own: files, locks, full disks, kills."""
 
 from __future__ import annotations
 
@@ -18,12 +18,20 @@ import numpy as np
 import pytest
 
 from indexer.errors import SchemaError, StoreError
-from indexer.papers import Author, Paper
-from indexer.ports import Filters
+from indexer.papers import Paper
 from indexer.store import schema
 from indexer.store.sqlite import SqliteReader, SqliteStore, open_reader, open_store
+from indexer.tables import Filters
 from tests.builders import a_paper, an_id, unit_vectors
-from tests.contracts import search_contract, store_contract, transactions_contract, vectors_contract
+from tests.contracts import (
+    listing_contract,
+    references_contract,
+    search_contract,
+    store_contract,
+    transactions_contract,
+    vectors_contract,
+    versions_contract,
+)
 from tests.contracts.store_contract import SNAPSHOT, put
 
 ROOT = Path(__file__).parent.parent
@@ -52,6 +60,42 @@ class TestPapers(OnSqlite, store_contract.PapersContract):
 
 
 class TestCitations(OnSqlite, store_contract.CitationsContract):
+    pass
+
+
+class TestVersions(OnSqlite, versions_contract.VersionsContract):
+    pass
+
+
+class TestHints(OnSqlite, versions_contract.HintsContract):
+    pass
+
+
+class TestVanished(OnSqlite, listing_contract.VanishedContract):
+    pass
+
+
+class TestRounds(OnSqlite, listing_contract.RoundsContract):
+    pass
+
+
+class TestQuarantine(OnSqlite, listing_contract.QuarantineContract):
+    pass
+
+
+class TestAnnouncements(OnSqlite, listing_contract.AnnouncementsContract):
+    pass
+
+
+class TestUnharvested(OnSqlite, listing_contract.UnharvestedContract):
+    pass
+
+
+class TestReferences(OnSqlite, references_contract.ReferencesContract):
+    pass
+
+
+class TestMerging(OnSqlite, references_contract.MergingContract):
     pass
 
 
@@ -167,76 +211,6 @@ class TestOpening:
             closing(open_reader(path)) as reader,
         ):
             reader.table()
-
-
-class TestMigrations:
-    @pytest.fixture
-    def old(self, path: Path) -> Path:
-        store = open_store(path)
-        put(store, a_paper(1))
-        store.close()
-        return path
-
-    def test_each_step_is_taken_once_and_keeps_the_papers(
-        self, old: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        steps = (
-            *schema.MIGRATIONS,
-            lambda connection: connection.execute("ALTER TABLE papers ADD COLUMN mark TEXT"),
-        )
-        monkeypatch.setattr(schema, "MIGRATIONS", steps)
-        with pytest.raises(
-            SchemaError, match=f"schema {len(steps) - 1}, older than {len(steps)}; 'paperkin update'"
-        ):
-            open_reader(old)
-        for _ in range(2):
-            store = open_store(old)
-            assert store.paper(an_id(1)) == a_paper(1)
-            assert put(store, a_paper(2), a_paper(1)) != []
-            store.close()
-        assert sql(old, "PRAGMA user_version") == [(len(steps),)]
-        open_reader(old).close()
-
-    @pytest.mark.parametrize(
-        ("statement", "message"),
-        [
-            ("DELETE FROM ids", "migration 2 left rows of papers without their ids"),
-            ("DROP TABLE nowhere", "nowhere"),
-        ],
-    )
-    def test_a_step_that_fails_changes_nothing(
-        self, old: Path, monkeypatch: pytest.MonkeyPatch, statement: str, message: str
-    ) -> None:
-        def step(connection: sqlite3.Connection) -> None:
-            connection.execute("DROP TABLE vectors")
-            connection.execute(statement)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
-            with pytest.raises(StoreError, match=message):
-                open_store(old)
-        store = open_store(old)
-        assert store.paper(an_id(1)) == a_paper(1)
-        assert len(store.pending("model")) == 1
-        store.close()
-
-    def test_the_full_text_can_be_checked_and_built_anew(self, path: Path, store: SqliteStore) -> None:
-        crowd = (
-            Author("Curie", "Marie"),
-            Author("LIGO"),
-            Author("King", "Martin Luther", "Jr."),
-            Author("", "X"),
-        )
-        put(store, a_paper(1, authors=crowd), a_paper(2, authors=()), Paper(an_id(3)))
-        put(store, a_paper(1, title="Other", authors=crowd[::-1]))
-        before = store.search(["king", "marie", "papers"])
-        store.close()
-        sql(path, "INSERT INTO fulltext (fulltext, rank) VALUES ('integrity-check', 1)")
-        sql(path, "INSERT INTO fulltext (fulltext) VALUES ('rebuild')")
-        reader = open_reader(path)
-        after = reader.search(["king", "marie", "papers"])
-        assert (after.keys.tolist(), after.scores.tolist()) == (before.keys.tolist(), before.scores.tolist())
-        reader.close()
 
 
 WRITE_AND_WAIT = """

@@ -1,4 +1,4 @@
-"""Whole-library reading into arrays: table, edges, vectors, and the texts that still need a vector."""
+"""Whole-library reading into arrays: table, vectors, and the texts that still need a vector."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ import sqlite3
 
 import numpy as np
 
-from indexer.papers import Paper, PaperId
-from indexer.ports import Edges, Keys, PaperTable, PendingText, Vectors
+from indexer.papers import OPEN_LICENSES, Paper, PaperId
+from indexer.tables import Keys, PaperTable, PendingText, Vectors
 
 STORED = np.dtype("<f4")
 
+_TABLE = """
+    SELECT p.key, p.month, p.day, p.withdrawn OR v.key IS NOT NULL, coalesce(p.license_key, 0),
+        coalesce(pc.category_key, 0)
+    FROM papers AS p
+    LEFT JOIN vanished AS v ON v.key = p.key
+    LEFT JOIN paper_categories AS pc ON pc.key = p.key AND pc.position = 0
+    ORDER BY p.key
+"""
 # The texts themselves are fetched last, so that sorting moves keys only.
 _PENDING = """
     SELECT p.key, i.id, t.title, t.abstract, lower(hex(p.text_hash))
@@ -46,30 +54,21 @@ _CURRENT_VECTOR = """
 
 def load_table(connection: sqlite3.Connection) -> PaperTable:
     """Read the columns of `papers` that whole-library work needs."""
-    rows = connection.execute(
-        """SELECT p.key, p.month, p.day, p.withdrawn, coalesce(pc.category_key, 0)
-        FROM papers AS p LEFT JOIN paper_categories AS pc ON pc.key = p.key AND pc.position = 0
-        ORDER BY p.key"""
-    )
-    columns = "key month day withdrawn category"
+    rows = connection.execute(_TABLE)
+    columns = "key month day withdrawn license category"
     table = np.fromiter(
-        rows, np.dtype(list(zip(columns.split(), ("i8", "i4", "i4", "?", "i8"), strict=True)))
+        rows, np.dtype(list(zip(columns.split(), ("i8", "i4", "i4", "?", "i8", "i8"), strict=True)))
     )
     names = {0: ""} | dict(connection.execute("SELECT category_key, name FROM categories"))
+    licenses = connection.execute("SELECT license_key, uri FROM licenses")
     return PaperTable(
         keys=table["key"].astype(np.int64),
         months=table["month"].astype(np.int32),
         days=table["day"].astype(np.int32),
         withdrawn=table["withdrawn"].astype(np.bool_),
+        open_license=np.isin(table["license"], [key for key, uri in licenses if uri in OPEN_LICENSES]),
         categories=tuple(map(names.__getitem__, table["category"].tolist())),
     )
-
-
-def load_edges(connection: sqlite3.Connection) -> Edges:
-    """Read each pair once, in the order of the primary key."""
-    rows = connection.execute("SELECT DISTINCT citing, cited FROM citations ORDER BY citing, cited")
-    pairs = np.fromiter(rows, np.dtype([("citing", "i8"), ("cited", "i8")]))
-    return Edges(citing=pairs["citing"].astype(np.int64), cited=pairs["cited"].astype(np.int64))
 
 
 def load_pending(connection: sqlite3.Connection, fingerprint: str, limit: int | None) -> list[PendingText]:

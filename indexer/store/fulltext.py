@@ -9,19 +9,21 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from indexer.papers import Paper
-from indexer.ports import Filters, Hits, Keys
+from indexer.papers import OPEN_LICENSES, Paper
 from indexer.store.reading import in_chunks
+from indexer.tables import Filters, Hits, Keys
 
 # One condition for every question; a filter that is not set is NULL and costs a comparison. The list of the
 # categories meant (an archive means its classes: between "cs." and "cs/") is made once for a statement.
 _PASSES = """
-    (:withdrawn OR p.withdrawn = 0)
+    (:withdrawn OR p.withdrawn = 0 AND NOT EXISTS (SELECT 1 FROM vanished AS v WHERE v.key = p.key))
     AND (:since IS NULL OR p.day >= :since)
     AND (:until IS NULL OR p.day <= :until)
     AND (:not_after_month IS NULL OR p.month <= :not_after_month)
     AND (:licenses IS NULL OR p.license_key IN (
         SELECT l.license_key FROM licenses AS l JOIN json_each(:licenses) AS wanted ON l.uri = wanted.value))
+    AND (:open_licenses IS NULL OR p.license_key IN (
+        SELECT l.license_key FROM licenses AS l JOIN json_each(:open_licenses) AS open ON l.uri = open.value))
     AND (:categories IS NULL OR EXISTS (
         SELECT 1 FROM paper_categories AS pc WHERE pc.key = p.key AND pc.category_key IN (
             SELECT c.category_key FROM categories AS c JOIN json_each(:categories) AS wanted
@@ -87,6 +89,7 @@ def _parameters(filters: Filters) -> dict[str, int | str | None]:
         "until": filters.until.toordinal() if filters.until else None,
         "not_after_month": filters.not_after_month,
         "licenses": json.dumps(filters.licenses) if filters.licenses else None,
+        "open_licenses": json.dumps(sorted(OPEN_LICENSES)) if filters.open_license else None,
         "categories": json.dumps(filters.categories) if filters.categories else None,
     }
 

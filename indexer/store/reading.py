@@ -16,19 +16,20 @@ from itertools import islice, takewhile
 from typing import TypeVar
 
 from indexer.papers import Author, Paper, PaperId, Version
-from indexer.ports import SourceStatus, StoreStatus
 from indexer.store.changes import from_microseconds
+from indexer.tables import SourceStatus, StoreStatus
 
 T = TypeVar("T")
 
 _PAPERS = """
     SELECT p.key, i.id, t.title, t.abstract, l.uri, t.comments, t.journal_ref, t.doi, t.report_no,
-        t.submitter, p.withdrawn
+        t.submitter, p.withdrawn, v.key IS NOT NULL
     FROM json_each(?) AS wanted
     CROSS JOIN papers AS p ON p.key = wanted.value
     CROSS JOIN ids AS i ON i.key = p.key
     CROSS JOIN texts AS t ON t.key = p.key
     LEFT JOIN licenses AS l ON l.license_key = p.license_key
+    LEFT JOIN vanished AS v ON v.key = p.key
 """
 _TITLES = """
     SELECT t.key, i.id, t.title
@@ -49,9 +50,24 @@ _CATEGORIES = """
     ORDER BY pc.key, pc.position
 """
 _VERSIONS = """
-    SELECT v.key, v.number, v.created
-    FROM json_each(?) AS wanted CROSS JOIN versions AS v ON v.key = wanted.value
+    SELECT v.key, v.number, v.created, l.uri, v.withdrawn
+    FROM json_each(?) AS wanted
+    CROSS JOIN versions AS v ON v.key = wanted.value
+    LEFT JOIN licenses AS l ON l.license_key = v.license_key
     ORDER BY v.key, v.number
+"""
+_SHARES = """
+    SELECT coalesce(sum(p.withdrawn), 0),
+        coalesce(sum(EXISTS (
+            SELECT 1 FROM citations AS c WHERE c.citing = p.key AND c.gone IS NULL)), 0),
+        (SELECT count(*) FROM vanished)
+    FROM papers AS p
+"""
+_SOURCES = """
+    SELECT s.name, s.kind, s.last_read, s.cursor,
+        (SELECT count(*) FROM quarantine AS q WHERE q.source_key = s.source_key),
+        (SELECT max(r.finished) FROM reconciliations AS r WHERE r.source_key = s.source_key)
+    FROM sources AS s ORDER BY s.source_key
 """
 _IDS_FROM = """
     SELECT i.id FROM ids AS i CROSS JOIN papers AS p ON p.key = i.key
@@ -91,8 +107,9 @@ def _load_chunk(connection: sqlite3.Connection, wanted: str) -> dict[int, Paper]
     for key, category in connection.execute(_CATEGORIES, (wanted,)):
         categories[key].append(category)
     versions: dict[int, list[Version]] = defaultdict(list)
-    for key, number, created in connection.execute(_VERSIONS, (wanted,)):
-        versions[key].append(Version(number, None if created is None else from_microseconds(created)))
+    for key, number, created, uri, withdrawn in connection.execute(_VERSIONS, (wanted,)):
+        moment = None if created is None else from_microseconds(created)
+        versions[key].append(Version(number, moment, uri, bool(withdrawn)))
     return {
         row[0]: Paper(
             id=PaperId(row[1]),
@@ -108,6 +125,7 @@ def _load_chunk(connection: sqlite3.Connection, wanted: str) -> dict[int, Paper]
             report_no=row[8],
             submitter=row[9],
             withdrawn=bool(row[10]),
+            vanished=bool(row[11]),
         )
         for row in connection.execute(_PAPERS, (wanted,))
     }
@@ -182,11 +200,7 @@ def load_status(connection: sqlite3.Connection) -> StoreStatus:
     papers, citations, revision, citation_revision = connection.execute(
         "SELECT papers, citations, revision, citation_revision FROM counters"
     ).fetchone()
-    withdrawn, with_references = connection.execute(
-        """SELECT coalesce(sum(withdrawn), 0),
-            coalesce(sum(EXISTS (SELECT 1 FROM citations AS c WHERE c.citing = p.key)), 0)
-        FROM papers AS p"""
-    ).fetchone()
+    withdrawn, with_references, vanished = connection.execute(_SHARES).fetchone()
     vectors = connection.execute(
         """SELECT f.fingerprint, count(p.key)
         FROM fingerprints AS f
@@ -194,7 +208,6 @@ def load_status(connection: sqlite3.Connection) -> StoreStatus:
         LEFT JOIN papers AS p ON p.key = v.key AND p.text_hash = v.text_hash
         GROUP BY f.fingerprint_key"""
     )
-    sources = connection.execute("SELECT name, kind, last_read, cursor FROM sources ORDER BY source_key")
     return StoreStatus(
         papers=papers,
         withdrawn=withdrawn,
@@ -203,10 +216,20 @@ def load_status(connection: sqlite3.Connection) -> StoreStatus:
         revision=revision,
         citation_revision=citation_revision,
         vectors=dict(vectors),
-        sources=tuple(
-            SourceStatus(name, kind, datetime.fromisoformat(last_read), cursor)
-            for name, kind, last_read, cursor in sources
-        ),
+        sources=tuple(_source_status(row) for row in connection.execute(_SOURCES)),
+        vanished=vanished,
+    )
+
+
+def _source_status(row: tuple[str, str, str, str | None, int, str | None]) -> SourceStatus:
+    name, kind, last_read, cursor, quarantined, reconciled = row
+    return SourceStatus(
+        name,
+        kind,
+        datetime.fromisoformat(last_read),
+        cursor,
+        quarantined,
+        None if reconciled is None else datetime.fromisoformat(reconciled),
     )
 
 

@@ -115,13 +115,77 @@ _FIRST = (
     "INSERT INTO fulltext (fulltext, rank) VALUES ('hashsize', 33554432)",
 )
 
+# What keeping a mirror complete needs. Everything is told by a source, most of it for papers not held yet: it
+# lies beside `papers`, which stays as narrow as it was.
+_SECOND = (
+    "ALTER TABLE versions ADD COLUMN license_key INTEGER REFERENCES licenses",
+    "ALTER TABLE versions ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1))",
+    "ALTER TABLE citations ADD COLUMN gone INTEGER",  # day on which the source first no longer gave it, or NULL
+    "ALTER TABLE sources ADD COLUMN since INTEGER",  # the earliest datestamp that it ever delivered, a day
+    """CREATE TABLE vanished (
+        key INTEGER PRIMARY KEY REFERENCES papers,
+        source_key INTEGER NOT NULL REFERENCES sources,  -- which said so, and may take it back
+        day INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE listings (
+        source_key INTEGER NOT NULL REFERENCES sources,
+        key INTEGER NOT NULL REFERENCES ids,
+        delivered INTEGER,  -- the source's datestamp of the record that it delivered, a day
+        listed INTEGER,     -- the datestamp in its list
+        round INTEGER,      -- the last one in or after which it was said to be there
+        PRIMARY KEY (source_key, key)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE reconciliations (
+        source_key INTEGER NOT NULL REFERENCES sources,
+        round INTEGER NOT NULL,
+        cursor TEXT,
+        started TEXT NOT NULL,  -- ISO 8601, UTC
+        listed TEXT,            -- when its list was whole
+        finished TEXT,          -- NULL while under way
+        PRIMARY KEY (source_key, round)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE quarantine (
+        quarantine_key INTEGER PRIMARY KEY,
+        source_key INTEGER NOT NULL REFERENCES sources,
+        place TEXT NOT NULL,
+        id TEXT,  -- of the paper, where the record told that much; one never met gets no key for it
+        reason TEXT NOT NULL,
+        first_seen TEXT NOT NULL,  -- ISO 8601, UTC
+        last_seen TEXT NOT NULL,
+        raw BLOB NOT NULL,         -- UTF-8, half surrogate pairs let through
+        UNIQUE (source_key, place)
+    ) STRICT""",
+    "CREATE INDEX quarantine_by_id ON quarantine (id)",
+    """CREATE TABLE announcements (
+        day INTEGER NOT NULL,
+        key INTEGER NOT NULL REFERENCES ids,
+        category_key INTEGER NOT NULL REFERENCES categories,
+        version INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        seen INTEGER NOT NULL,  -- day on which we heard of it
+        PRIMARY KEY (day, key, category_key, version)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE asked (
+        source_key INTEGER NOT NULL REFERENCES sources,
+        key INTEGER NOT NULL REFERENCES ids,
+        day INTEGER NOT NULL,
+        found INTEGER NOT NULL,  -- references given, -1 for a paper that the source does not know
+        PRIMARY KEY (source_key, key)
+    ) STRICT, WITHOUT ROWID""",
+)
+
 
 def _first(connection: sqlite3.Connection) -> None:
     for statement in _FIRST:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first,)
+def _second(connection: sqlite3.Connection) -> None:
+    for statement in _SECOND:
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _second)
 
 
 def found_version(connection: sqlite3.Connection, path: Path) -> int:

@@ -9,25 +9,49 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from indexer.papers import Change, Citation, Paper, PaperId
-from indexer.ports import (
+from indexer.papers import (
+    Announcement,
+    Change,
+    Citation,
+    CitationChanges,
+    Completeness,
+    Listing,
+    Paper,
+    PaperId,
+    Rejected,
+)
+from indexer.store import (
+    announcements,
+    arrays,
+    fulltext,
+    listing,
+    quarantine,
+    reading,
+    referencing,
+    writing,
+)
+from indexer.store.connections import Connections, ReadConnections, WriteConnection
+from indexer.tables import (
+    Asked,
+    Coverage,
     Edges,
     Filters,
+    Gaps,
     Hits,
     Keys,
     PaperTable,
     PendingText,
+    Reconciliation,
+    Seen,
     StoreStatus,
     Vectors,
 )
-from indexer.store import arrays, fulltext, reading, writing
-from indexer.store.connections import Connections, ReadConnections, WriteConnection
 
 _NO_HITS = Hits(np.empty(0, np.int64), np.empty(0, np.float32))
 
@@ -123,7 +147,7 @@ class SqliteReader:
 
     def edges(self) -> Edges:
         with self._connections.reading() as connection:
-            return arrays.load_edges(connection)
+            return referencing.load_edges(connection)
 
     def pending(self, fingerprint: str, *, limit: int | None = None) -> list[PendingText]:
         with self._connections.reading() as connection:
@@ -141,6 +165,38 @@ class SqliteReader:
         with self._connections.reading() as connection:
             return reading.load_cursor(connection, source)
 
+    def quarantined(self, source: str, *, limit: int = 100) -> list[Rejected]:
+        with self._connections.reading() as connection:
+            return quarantine.load_quarantined(connection, source, limit)
+
+    def announced(self, since: date, until: date) -> list[Announcement]:
+        with self._connections.reading() as connection:
+            return announcements.load_announced(connection, since, until)
+
+    def unharvested(self, since: date) -> list[PaperId]:
+        with self._connections.reading() as connection:
+            return announcements.load_unharvested(connection, since)
+
+    def asked(self, source: str) -> Asked:
+        with self._connections.reading() as connection:
+            return referencing.load_asked(connection, source)
+
+    def provenance(self, citing: PaperId, cited: PaperId) -> list[Seen]:
+        with self._connections.reading() as connection:
+            return referencing.load_provenance(connection, citing, cited)
+
+    def coverage(self) -> Coverage:
+        with self._connections.reading() as connection:
+            return referencing.load_coverage(connection)
+
+    def reconciliation(self, source: str) -> Reconciliation | None:
+        with self._connections.reading() as connection:
+            return listing.load_reconciliation(connection, source)
+
+    def gaps(self, source: str) -> Gaps:
+        with self._connections.reading() as connection:
+            return listing.load_gaps(connection, source)
+
     def close(self) -> None:
         self._connections.close()
 
@@ -155,13 +211,54 @@ class SqliteStore(SqliteReader):
     def transaction(self) -> AbstractContextManager[None]:
         return self._writer.transaction()
 
-    def put_papers(self, papers: Sequence[Paper], source: str, now: datetime) -> list[Change]:
+    def put_papers(
+        self,
+        papers: Sequence[Paper],
+        source: str,
+        now: datetime,
+        *,
+        completeness: Completeness = Completeness.PARTIAL,
+    ) -> list[Change]:
         with self._writer.writing() as connection:
-            return writing.put_papers(connection, papers, source, now)
+            return writing.put_papers(connection, papers, source, now, completeness=completeness)
 
-    def put_citations(self, citations: Sequence[Citation], source: str, now: datetime) -> int:
+    def put_vanished(self, paper_ids: Sequence[PaperId], source: str, now: datetime) -> list[PaperId]:
         with self._writer.writing() as connection:
-            return writing.put_citations(connection, citations, source, now)
+            return listing.put_vanished(connection, paper_ids, source, now)
+
+    def put_delivered(self, listed: Sequence[Listing], source: str) -> None:
+        with self._writer.writing() as connection:
+            listing.put_delivered(connection, listed, source)
+
+    def put_listed(self, listed: Sequence[Listing], source: str, in_round: int) -> None:
+        with self._writer.writing() as connection:
+            listing.put_listed(connection, listed, source, in_round)
+
+    def put_reconciliation(self, source: str, reconciliation: Reconciliation) -> None:
+        with self._writer.writing() as connection:
+            listing.put_reconciliation(connection, source, reconciliation)
+
+    def put_quarantined(self, rejected: Sequence[Rejected], source: str, now: datetime) -> None:
+        with self._writer.writing() as connection:
+            quarantine.put_quarantined(connection, rejected, source, now)
+
+    def put_announced(self, announced: Sequence[Announcement], now: datetime) -> int:
+        with self._writer.writing() as connection:
+            return announcements.put_announced(connection, announced, now)
+
+    def put_citations(
+        self,
+        citations: Sequence[Citation],
+        source: str,
+        now: datetime,
+        *,
+        answered: Sequence[PaperId] = (),
+        unknown: Sequence[PaperId] = (),
+    ) -> CitationChanges:
+        with self._writer.writing() as connection:
+            return referencing.put_citations(
+                connection, citations, source, now, answered=answered, unknown=unknown
+            )
 
     def put_vectors(self, fingerprint: str, texts: Sequence[PendingText], vectors: Vectors) -> None:
         with self._writer.writing() as connection:

@@ -1,20 +1,20 @@
-"""Writing papers, citations, vectors and cursors, on a connection whose transaction is open."""
+"""Writing papers, vectors and cursors, on a connection whose transaction is open."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
 from indexer.errors import StoreError
-from indexer.papers import Change, Citation, Paper, PaperId
-from indexer.ports import PendingText, Vectors
-from indexer.store import changes, fulltext
+from indexer.papers import Change, Completeness, Paper, PaperId
+from indexer.store import changes, fulltext, listing, quarantine
 from indexer.store.arrays import STORED, find_fingerprint
-from indexer.store.reading import as_json, in_chunks, load_papers
+from indexer.store.keys import find_source, iso, keys_for, source_key
+from indexer.store.reading import as_json, load_papers
+from indexer.tables import PendingText, Vectors
 
 _PUT_PAPER = """
     INSERT INTO papers (key, month, day, withdrawn, license_key, revision, text_length, text_hash,
@@ -34,10 +34,9 @@ _PUT_TEXT = """
         comments = excluded.comments, journal_ref = excluded.journal_ref, doi = excluded.doi,
         report_no = excluded.report_no, submitter = excluded.submitter
 """
-_PUT_CITATION = """
-    INSERT INTO citations (citing, cited, source_key, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (citing, cited, source_key) DO UPDATE SET last_seen = excluded.last_seen
-    WHERE last_seen < excluded.last_seen
+_PUT_VERSION = """
+    INSERT INTO versions (key, number, created, license_key, withdrawn)
+    VALUES (?, ?, ?, (SELECT license_key FROM licenses WHERE uri = ?), ?)
 """
 _PUT_VECTOR = """
     INSERT INTO vectors (fingerprint_key, key, text_hash, vector) VALUES (?, ?, ?, ?)
@@ -52,19 +51,20 @@ _CLEAR_LISTS = (
 
 
 def put_papers(
-    connection: sqlite3.Connection, papers: Sequence[Paper], source: str, now: datetime
+    connection: sqlite3.Connection,
+    papers: Sequence[Paper],
+    source: str,
+    now: datetime,
+    *,
+    completeness: Completeness = Completeness.PARTIAL,
 ) -> list[Change]:
     """Insert or update; a paper whose record hash is the one stored is not even read."""
-    keys = _keys_for(connection, (paper.id for paper in papers))
-    hashes = {
-        row[0]: row[1]
-        for row in connection.execute(
-            """SELECT p.key, p.record_hash FROM json_each(?) AS wanted
-            CROSS JOIN papers AS p ON p.key = wanted.value""",
-            (as_json(keys.values()),),
-        )
+    keys = keys_for(connection, (paper.id for paper in papers))
+    returned = _take_back(connection, keys, source)
+    hashes = _record_hashes(connection, keys)
+    differing = returned | {
+        paper.id for paper in papers if hashes.get(keys[paper.id]) != changes.record_hash(paper)
     }
-    differing = {paper.id for paper in papers if hashes.get(keys[paper.id]) != changes.record_hash(paper)}
     originals = load_papers(
         connection, (keys[paper_id] for paper_id in differing if keys[paper_id] in hashes)
     )
@@ -72,19 +72,49 @@ def put_papers(
         papers,
         unchanged=keys.keys() - differing,
         known={paper.id: paper for paper in originals.values()},
+        returned=returned,
+        completeness=completeness,
     )
     if plan.writes:
-        writes = {keys[paper_id]: write for paper_id, write in plan.writes.items()}
-        source_key = _source_key(connection, source, "papers", now)
-        _write_papers(connection, writes, stamp=(source_key, _iso(now)))
-        _write_lists(connection, writes, originals)
-        _write_fulltext(connection, writes, originals)
-        new = len(writes.keys() - originals.keys())
-        connection.execute(
-            "UPDATE counters SET revision = revision + ?, papers = papers + ?",
-            (plan.revisions, new),
+        _write(
+            connection, plan, keys, originals, stamp=(source_key(connection, source, "papers", now), iso(now))
         )
     return plan.changes
+
+
+def _take_back(connection: sqlite3.Connection, keys: Mapping[PaperId, int], source: str) -> set[PaperId]:
+    """What this source had said of papers that it now delivers: that they cannot be read, or are gone (these)."""
+    number = find_source(connection, source)
+    quarantine.cure(connection, number, keys)
+    cleared = listing.clear_vanished(connection, number, keys.values())
+    return {paper_id for paper_id, key in keys.items() if key in cleared} if cleared else set()
+
+
+def _record_hashes(connection: sqlite3.Connection, keys: Mapping[PaperId, int]) -> dict[int, bytes]:
+    rows = connection.execute(
+        """SELECT p.key, p.record_hash FROM json_each(?) AS wanted
+        CROSS JOIN papers AS p ON p.key = wanted.value""",
+        (as_json(keys.values()),),
+    )
+    return dict(rows.fetchall())
+
+
+def _write(
+    connection: sqlite3.Connection,
+    plan: changes.Plan,
+    keys: Mapping[PaperId, int],
+    originals: Mapping[int, Paper],
+    *,
+    stamp: tuple[int, str],
+) -> None:
+    writes = {keys[paper_id]: write for paper_id, write in plan.writes.items()}
+    _write_papers(connection, writes, stamp=stamp)
+    _write_lists(connection, writes, originals)
+    _write_fulltext(connection, writes, originals)
+    connection.execute(
+        "UPDATE counters SET revision = revision + ?, papers = papers + ?",
+        (plan.revisions, len(writes.keys() - originals.keys())),
+    )
 
 
 def _write_papers(
@@ -92,7 +122,7 @@ def _write_papers(
 ) -> None:
     connection.executemany(
         "INSERT OR IGNORE INTO licenses (uri) VALUES (?)",
-        {(write.paper.license,) for write in writes.values() if write.paper.license},
+        {(uri,) for write in writes.values() for uri in _licenses(write.paper) if uri},
     )
     (revision,) = connection.execute("SELECT revision FROM counters").fetchone()
     connection.executemany(
@@ -105,6 +135,12 @@ def _write_papers(
             for key, p in ((key, write.paper) for key, write in writes.items())
         ),
     )
+
+
+def _licenses(paper: Paper) -> Iterator[str | None]:
+    yield paper.license
+    for version in paper.versions:
+        yield version.license
 
 
 def _paper_row(key: int, write: changes.Write, revision: int, stamp: tuple[int, str]) -> dict[str, object]:
@@ -133,9 +169,15 @@ def _write_lists(
         connection.executemany(clear, held)
     papers = [(key, write.paper) for key, write in writes.items()]
     connection.executemany(
-        "INSERT INTO versions (key, number, created) VALUES (?, ?, ?)",
+        _PUT_VERSION,
         (
-            (key, version.number, version.created and changes.to_microseconds(version.created))
+            (
+                key,
+                version.number,
+                version.created and changes.to_microseconds(version.created),
+                version.license,
+                version.withdrawn,
+            )
             for key, paper in papers
             for version in paper.versions
         ),
@@ -175,31 +217,6 @@ def _write_fulltext(
     fulltext.index(connection, after)
 
 
-def put_citations(
-    connection: sqlite3.Connection, citations: Sequence[Citation], source: str, now: datetime
-) -> int:
-    """Insert or see again; how many pairs are new to the store."""
-    keys = _keys_for(connection, (end for citation in citations for end in (citation.citing, citation.cited)))
-    pairs = {(keys[citation.citing], keys[citation.cited]) for citation in citations}
-    rows = connection.execute(
-        """SELECT c.citing, c.cited FROM json_each(?) AS wanted
-        CROSS JOIN citations AS c ON c.citing = wanted.value""",
-        (as_json({citing for citing, _ in pairs}),),
-    )
-    new = len(pairs.difference(rows))
-    if pairs:
-        source_key = _source_key(connection, source, "citations", now)
-        day = now.astimezone(UTC).toordinal()
-        connection.executemany(
-            _PUT_CITATION, ((citing, cited, source_key, day, day) for citing, cited in sorted(pairs))
-        )
-    if new:
-        connection.execute(
-            "UPDATE counters SET citation_revision = citation_revision + 1, citations = citations + ?", (new,)
-        )
-    return new
-
-
 def put_vectors(
     connection: sqlite3.Connection, fingerprint: str, texts: Sequence[PendingText], vectors: Vectors
 ) -> None:
@@ -231,38 +248,8 @@ def put_cursor(
         """INSERT INTO sources (name, kind, last_read, cursor) VALUES (?, ?, ?, ?)
         ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, last_read = excluded.last_read,
             cursor = excluded.cursor""",
-        (source, kind, _iso(now), cursor),
+        (source, kind, iso(now), cursor),
     )
-
-
-def _keys_for(connection: sqlite3.Connection, paper_ids: Iterable[PaperId]) -> dict[PaperId, int]:
-    """Find the key of each id, given now to those never met before, in the order in which they come."""
-    distinct = list(dict.fromkeys(paper_ids))
-    keys = _find_keys(connection, distinct)
-    missing = [paper_id for paper_id in distinct if paper_id not in keys]
-    if missing:
-        connection.executemany("INSERT INTO ids (id) VALUES (?)", ((paper_id.value,) for paper_id in missing))
-        keys |= _find_keys(connection, missing)
-    return keys
-
-
-def _find_keys(connection: sqlite3.Connection, paper_ids: Sequence[PaperId]) -> dict[PaperId, int]:
-    keys: dict[PaperId, int] = {}
-    for chunk in in_chunks(paper_ids, 10_000):
-        rows = connection.execute(
-            "SELECT i.id, i.key FROM json_each(?) AS wanted CROSS JOIN ids AS i ON i.id = wanted.value",
-            (json.dumps([paper_id.value for paper_id in chunk]),),
-        )
-        keys |= {PaperId(identifier): key for identifier, key in rows}
-    return keys
-
-
-def _source_key(connection: sqlite3.Connection, source: str, kind: str, now: datetime) -> int:
-    connection.execute(
-        "INSERT OR IGNORE INTO sources (name, kind, last_read) VALUES (?, ?, ?)", (source, kind, _iso(now))
-    )
-    key: int = connection.execute("SELECT source_key FROM sources WHERE name = ?", (source,)).fetchone()[0]
-    return key
 
 
 def _fingerprint_key(connection: sqlite3.Connection, fingerprint: str, width: int) -> int:
@@ -276,7 +263,3 @@ def _fingerprint_key(connection: sqlite3.Connection, fingerprint: str, width: in
             " embed with the model that made it or under another name"
         )
     return key
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()

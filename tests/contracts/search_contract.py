@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.papers import Author, Paper, PaperId, Version
-from indexer.ports import Filters, PaperReader, PaperStore
+from indexer.ports import PaperReader, PaperStore
+from indexer.tables import Filters
 from tests.builders import NOW, a_paper, an_id
 from tests.contracts.store_contract import StoreContract, cite, put
 
@@ -47,6 +48,9 @@ CASES = [
     (Filters(licenses=(BY,)), {1, 5}),
     (Filters(licenses=(BY,), withdrawn=True, categories=("csx",)), {4}),
     (Filters(licenses=("by",)), set()),
+    (Filters(open_license=True), {1, 5}),
+    (Filters(open_license=True, withdrawn=True), {1, 4, 5}),
+    (Filters(open_license=True, licenses=("http://arxiv.org/licenses/nonexclusive",)), set()),
 ]
 
 

@@ -37,7 +37,7 @@ def put(store: PaperStore, *papers: Paper, source: str = SNAPSHOT) -> list[Chang
 
 def cite(store: PaperStore, *pairs: tuple[PaperId, PaperId], source: str = PAIRS) -> int:
     with store.transaction():
-        return store.put_citations([Citation(*pair) for pair in pairs], source, NOW)
+        return store.put_citations([Citation(*pair) for pair in pairs], source, NOW).new
 
 
 class StoreContract:
@@ -175,9 +175,10 @@ class PapersContract(StoreContract):
         assert table.months.tolist() == [202401, 199901]
         assert table.days.tolist() == [date(2024, 1, 15).toordinal(), date(1999, 1, 1).toordinal()]
         assert table.withdrawn.tolist() == [False, True]
+        assert table.open_license.tolist() == [True, False]
         assert table.categories == ("cs.DL", "")
-        types = [column.dtype for column in (table.keys, table.months, table.days, table.withdrawn)]
-        assert types == [np.int64, np.int32, np.int32, np.bool_]
+        columns = (table.keys, table.months, table.days, table.withdrawn, table.open_license)
+        assert [column.dtype for column in columns] == [np.int64, np.int32, np.int32, np.bool_, np.bool_]
 
 
 class CitationsContract(StoreContract):
@@ -213,5 +214,6 @@ class CitationsContract(StoreContract):
 
     def test_an_empty_library_has_empty_arrays(self, reader: PaperReader) -> None:
         assert len(reader.edges().citing) == len(reader.edges().cited) == len(reader.table().keys) == 0
+        assert len(reader.table().open_license) == 0
         assert reader.table().categories == ()
         assert list(reader.all_papers()) == []

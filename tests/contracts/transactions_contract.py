@@ -7,8 +7,9 @@ import threading
 import pytest
 
 from indexer.errors import StoreError
-from indexer.papers import ChangeKind, Citation
-from indexer.ports import PaperReader, PaperStore, SourceStatus
+from indexer.papers import ChangeKind, Citation, Listing, Rejected
+from indexer.ports import PaperReader, PaperStore
+from indexer.tables import Reconciliation, SourceStatus
 from tests.builders import NOW, a_paper, an_id, later, unit_vectors
 from tests.contracts.store_contract import PAIRS, SNAPSHOT, Library, StoreContract, cite, put
 
@@ -63,6 +64,12 @@ class TransactionsContract(StoreContract):
             lambda: store.put_citations([Citation(an_id(1), an_id(2))], PAIRS, NOW),
             lambda: store.put_vectors("model-a", [], unit_vectors(0)),
             lambda: store.put_cursor(SNAPSHOT, "papers", None, NOW),
+            lambda: store.put_vanished([an_id(1)], SNAPSHOT, NOW),
+            lambda: store.put_delivered([Listing(an_id(1), NOW.date())], SNAPSHOT),
+            lambda: store.put_listed([Listing(an_id(1), NOW.date())], SNAPSHOT, 1),
+            lambda: store.put_reconciliation(SNAPSHOT, Reconciliation(1, NOW)),
+            lambda: store.put_quarantined([Rejected("line 1", "bad")], SNAPSHOT, NOW),
+            lambda: store.put_announced([], NOW),
         ):
             with pytest.raises(StoreError, match="transaction"):
                 write()

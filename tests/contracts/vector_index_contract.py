@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pytest
 
 from indexer.errors import GenerationError
-from indexer.ports import Keys, VectorIndex, Vectors
+from indexer.ports import VectorIndex
+from indexer.tables import Keys, Vectors
 from tests.builders import unit_vectors
 
 WIDTH = 16
