@@ -1,0 +1,1 @@
+"""`oai-pmh:SET`: a mirror of arXiv over the protocol made for mirrors."""
