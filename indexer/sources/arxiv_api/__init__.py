@@ -1,0 +1,1 @@
+"""`arxiv:QUERY`: what a query of arXiv's own API finds."""
