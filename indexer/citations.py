@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.arrays import map_array, save_array
-from indexer.ports import Edges, Keys
+from indexer.tables import Edges, Keys
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -223,21 +223,30 @@ def shared(first: Positions, second: Positions) -> Positions:
 
 
 def shortest_path(
-    graph: CitationGraph, start: int, goal: int, *, most_nodes: int = 200_000
+    graph: CitationGraph,
+    start: int,
+    goal: int,
+    *,
+    through: npt.NDArray[np.bool_] | None = None,
+    most_nodes: int = 200_000,
 ) -> list[int] | None:
     """A shortest chain of citations, followed in either direction, from node to node; None if there is none.
 
-    Breadth first from both ends. Gives up, as if there were none, when it has seen `most_nodes` nodes.
+    Between the ends it leads only `through` nodes that this names (bool, one a node); all if it is None. Breadth
+    first from both ends. Gives up, as if there were none, when it has seen `most_nodes` nodes.
     """
     if start == goal:
         return [start]
+    allowed = None if through is None else through.copy()
+    if allowed is not None:
+        allowed[[start, goal]] = True
     seen: tuple[dict[int, int], dict[int, int]] = ({start: -1}, {goal: -1})
     edge: list[list[int]] = [[start], [goal]]
     while edge[0] and edge[1] and len(seen[0]) + len(seen[1]) < most_nodes:
         side = 0 if len(edge[0]) <= len(edge[1]) else 1
         following: list[int] = []
         for node in edge[side]:
-            for neighbour in _neighbours(graph, node):
+            for neighbour in _neighbours(graph, node, allowed):
                 if neighbour in seen[side]:
                     continue
                 seen[side][neighbour] = node
@@ -248,8 +257,9 @@ def shortest_path(
     return None
 
 
-def _neighbours(graph: CitationGraph, node: int) -> list[int]:
-    found: list[int] = np.concatenate([graph.references_of(node), graph.citers_of(node)]).tolist()
+def _neighbours(graph: CitationGraph, node: int, allowed: npt.NDArray[np.bool_] | None) -> list[int]:
+    around = np.concatenate([graph.references_of(node), graph.citers_of(node)])
+    found: list[int] = (around if allowed is None else around[allowed[around]]).tolist()
     return found
 
 
@@ -262,15 +272,18 @@ def _chain(seen: tuple[dict[int, int], dict[int, int]], middle: int) -> list[int
     return chain
 
 
-def neighbourhood(graph: CitationGraph, centre: int, *, most: int = 40) -> nx.DiGraph[int]:
+def neighbourhood(
+    graph: CitationGraph, centre: int, *, most: int = 40, among: npt.NDArray[np.bool_] | None = None
+) -> nx.DiGraph[int]:
     """The centre, the works next to it and the citations among all of them, as a networkx graph of keys.
 
-    Of the references and citers that are held, the `most` of highest PageRank are taken. Nodes carry `rank`.
+    Of the references and citers that are held, and that `among` names (bool, one a node; all if it is None), the
+    `most` of highest PageRank are taken. Nodes carry `rank`.
     """
     import networkx as nx  # a tenth of a second, which not every command needs
 
     around = np.unique(np.concatenate([graph.references_of(centre), graph.citers_of(centre)]))
-    around = around[graph.held[around]]
+    around = around[graph.held[around] if among is None else graph.held[around] & among[around]]
     strongest = around[np.argsort(-graph.rank[around], kind="stable")[:most]]
     chosen = np.sort(np.append(strongest, centre)).astype(np.int32)
     picture: nx.DiGraph[int] = nx.DiGraph()

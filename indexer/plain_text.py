@@ -26,6 +26,10 @@ _EN_DASH = re.compile(r"(?<=[^\s-])--(?=[^\s-])|(?<= )--(?= )")
 _DOUBLE_QUOTES = re.compile(r"``(.{1,500}?)''")
 _SINGLE_QUOTES = re.compile(r"(?<![`\w])`([^`']{1,80})'(?!')")
 _NAME_MARK = re.compile(r"\$\s*\^[^$]*\$|\\textsuperscript\s*\{[^{}]*\}")
+# Names have no quotations, and a letter's command swallows the space after it: D\'Ambrosio, \'Swi\k{a}tek, \aa berg.
+_NAME_APOSTROPHE = re.compile(r"(?<=[A-Za-z])\\'(?=[A-Z])")
+_NAME_ACCENT = re.compile(r"""\\(['"])\s*([A-Za-z])""")
+_NAME_LETTER = re.compile(r"(?<!\\)\\(aa|AA|ae|AE|oe|OE|o|O|l|L|ss|i|j|dj|DJ|dh|DH|th|TH|ng|NG)\s+(?=\w)")
 
 
 _MAX_LENGTH = 20_000  # ten times a long abstract; bounds the time that a hostile text can take
@@ -81,6 +85,9 @@ def unaccent_tex(name: str) -> str:
     if not any(mark in name for mark in _MARKS):
         return one_line(name)
     marked = _NAME_MARK.sub("", name.replace("~", " ") if "\\~" not in name else name)
+    if "\\" in marked:
+        marked = _NAME_ACCENT.sub(r"\\\1{\2}", _NAME_APOSTROPHE.sub("'", marked))
+        marked = _NAME_LETTER.sub(r"\\\1{}", marked)
     return one_line(to_unicode(one_line(marked)))
 
 

@@ -25,6 +25,7 @@ _CONTRACTION = re.compile(r"(?:s|t|re|ll|ve|d|m)\b")
 
 _NEEDS_READING = re.compile(r"[\\{}^_~&'`$]")
 _EXPONENT = re.compile(r"[-+−]?\d+(?![\w^])")
+_ACCENTED_LETTER = re.compile(r"""\\['"](?:[A-Za-z]|\\[ij])""")
 
 
 def to_unicode(text: str) -> str:
@@ -218,11 +219,17 @@ class _Reader:
         return True
 
     def _accent_sign(self, sign: str) -> None:
-        r"""Read `\'e` as é, but `don\'t` and `\"so\"` (quotes escaped once too often) as quotes."""
+        r"""Read `\'e` as é, but `don\'t` and `\"so\"` (quotes escaped once too often) as quotes.
+
+        Alone in its braces, as in `Schr{\"o}dinger`, it is an accent whatever the letter.
+        """
         rest = self._text[self._at : self._at + 4]
+        alone = self._depth > 0 and _ACCENTED_LETTER.fullmatch(self._text)
         inside = self._last().isalpha()
         letter = rest[:1]
-        if letter in ("{", "\\"):
+        if alone:
+            quote = False
+        elif letter in ("{", "\\"):
             quote = letter == "\\" and not re.match(r"\\[ij]\b", rest)
         elif sign == "'":
             quote = bool(inside and _CONTRACTION.match(rest)) or not (inside or letter.lower() in "aeiouy")

@@ -18,7 +18,31 @@ MARKS = MappingProxyType(
         "not": "\u0338",
     }
 )  # fmt: skip
-LETTERS = frozenset({"o", "O", "l", "L", "ss", "ae", "AE", "oe", "OE", "aa", "AA", "i", "j", "dh", "th"})
+LETTERS = frozenset(
+    {
+        "o",
+        "O",
+        "l",
+        "L",
+        "ss",
+        "ae",
+        "AE",
+        "oe",
+        "OE",
+        "aa",
+        "AA",
+        "i",
+        "j",
+        "dh",
+        "DH",
+        "dj",
+        "DJ",
+        "th",
+        "TH",
+        "ng",
+        "NG",
+    }
+)
 UNIT_SIGNS = frozenset({"textmu", "micro", "textdegree", "degree"})
 SUPERSCRIPTS = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
 SUBSCRIPTS = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")

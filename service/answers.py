@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from indexer.papers import Paper, PaperId, Placement, Topic
-from indexer.ports import Filters
+from indexer.tables import Filters
 
 
 class Signal(StrEnum):
@@ -79,7 +79,8 @@ class Related:
 class RelatedRequest:
     """Seeds and wishes: at least one liked paper or a text.
 
-    Ids are texts as people write them; those that the library does not hold are reported, not fatal, as long
+    `filters` say which papers may be results; evidence may be any paper: a closed one may be the reason for an open
+    one. Ids are texts as people write them; those that the library does not hold are reported, not fatal, as long
     as one seed is left. `not_newer` leaves out papers whose id's month is after the newest seed's;
     `as_of_seed` answers as if they did not exist yet (neither results nor evidence; how rare a word is, the
     whole library tells all the same); `text_only` ignores all citations from and to the seeds.
@@ -118,7 +119,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """Papers found, best first; `total` counts all that have every word."""
+    """Papers found, best first; `total` counts all records that have every word.
+
+    Of several records of one work the best alone is shown, so a page may have fewer results than its limit.
+    """
 
     query: str
     results: tuple[Found, ...]
@@ -131,7 +135,8 @@ class PaperPage:
     """Everything that the page of one paper shows.
 
     `version` is the one asked for, or the newest known, or None; `related` comes newest first, as the page has it;
-    `note` is what a reader must know of the whole library (whose the abstracts are), None where there is nothing.
+    `note` is what a reader must know of the whole library (whose the abstracts are), None where there is nothing;
+    `same_work` are other records of the same work, `open_license` whether `related` has papers of open licence only.
     """
 
     paper: Paper
@@ -147,27 +152,37 @@ class PaperPage:
     related: tuple[Related, ...]
     generation: int
     note: str | None = None
+    same_work: tuple[Named, ...] = ()
+    open_license: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TopicAnswer:
-    """A topic with its place in the tree and the papers that stand for it, best fitting first."""
+    """A topic with its place in the tree and the papers that stand for it, best fitting first.
+
+    Where only open licences were asked for, `open_license` says so, and the sizes count such papers.
+    """
 
     topic: Topic
     path: tuple[Topic, ...]
     children: tuple[Topic, ...]
     papers: tuple[Paper, ...]
     generation: int
+    open_license: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class GraphNode:
-    """A paper in a picture of the graph; `rank` is PageRank with 1 as the library's average."""
+    """A paper in a picture of the graph; `rank` is PageRank with 1 as the library's average.
+
+    `license` is arXiv's URI, None where it is not known or the work is not held.
+    """
 
     id: PaperId
     title: str
     month: int
     rank: float
+    license: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from indexer.library import Library
 from indexer.papers import PaperId
-from indexer.ports import Filters
+from indexer.tables import Filters
 from service import answers, explore, schemas
 from service.paper_page import paper_page
 from service.related import related
@@ -23,6 +23,9 @@ DEEPEST = 10_000  # how far down a search may be leafed through
 MOST_NODES = 200
 
 PROBLEM = "application/problem+json"
+OPEN_ONLY = (
+    "Whether to show only papers whose licence lets anyone share and adapt them (CC BY, CC BY-SA, CC0)"
+)
 
 
 def _characters(text: str) -> str:
@@ -34,6 +37,7 @@ def _characters(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_characters)]
 Identifier = Annotated[Text, Field(min_length=1, max_length=200)]
+OpenOnly = Annotated[bool, Query(description=OPEN_ONLY)]
 
 
 class Wishes(BaseModel):
@@ -47,6 +51,7 @@ class Wishes(BaseModel):
         default=[], max_length=50, description="Any of these; cs takes all of cs.*"
     )
     licenses: list[Identifier] = Field(default=[], max_length=50, description="Any of these URIs, exactly")
+    open_license: bool = Field(default=False, description=OPEN_ONLY)
     withdrawn: bool = Field(default=False, description="Whether withdrawn papers may appear")
 
     def filters(self) -> Filters:
@@ -56,6 +61,7 @@ class Wishes(BaseModel):
             until=self.until,
             categories=tuple(self.categories),
             licenses=tuple(self.licenses),
+            open_license=self.open_license,
             withdrawn=self.withdrawn,
         )
 
@@ -116,9 +122,17 @@ def asked_filters(
     license: Annotated[  # noqa: A002  # the name of the parameter in the address
         list[Identifier], Query(max_length=50, description="A licence's URI; may be repeated")
     ] = [],  # noqa: B006  # as above
+    *,
+    open_license: OpenOnly = False,
 ) -> Filters:
     """The filters of a GET request."""
-    return Filters(since=since, until=until, categories=tuple(category), licenses=tuple(license))
+    return Filters(
+        since=since,
+        until=until,
+        categories=tuple(category),
+        licenses=tuple(license),
+        open_license=open_license,
+    )
 
 
 Opened = Annotated[Library, Depends(opened_library)]
@@ -167,9 +181,9 @@ def related_to_paper(
 
 
 @router.get("/papers/{paper_id:path}", response_model=schemas.Paper, responses=_NOT_FOUND)
-def one_paper(paper_id: Id, library: Opened, k: Count = 20) -> Response:
+def one_paper(paper_id: Id, library: Opened, k: Count = 20, *, open_license: OpenOnly = False) -> Response:
     """Everything known of a paper: summary, score, licence, topics, citations, related papers newest first."""
-    return answered(schemas.paper(paper_page(library, paper_id, k=k)))
+    return answered(schemas.paper(paper_page(library, paper_id, k=k, open_license=open_license)))
 
 
 @router.post("/related", response_model=schemas.RelatedAnswer, responses=_NOT_FOUND)
@@ -201,9 +215,9 @@ def search_papers(
 
 
 @router.get("/topics", response_model=schemas.TopicList)
-def all_topics(library: Opened) -> Response:
+def all_topics(library: Opened, *, open_license: OpenOnly = False) -> Response:
     """The tree of topics, each before its children."""
-    topics = [schemas.topic(one) for one in explore.topics(library)]
+    topics = [schemas.topic(one) for one in explore.topics(library, open_license=open_license)]
     return answered(schemas.TopicList(topics=topics, generation=library.derived().generation.number))
 
 
@@ -212,9 +226,12 @@ def one_topic(
     topic_id: Annotated[str, Path(max_length=50, description="Such as 3 or 3.2", examples=["1"])],
     library: Opened,
     limit: Count = 20,
+    *,
+    open_license: OpenOnly = False,
 ) -> Response:
     """A topic: the path to it, its children, the papers that stand for it."""
-    return answered(schemas.topic_answer(explore.topic(library, topic_id, limit=limit)))
+    answer = explore.topic(library, topic_id, limit=limit, open_license=open_license)
+    return answered(schemas.topic_answer(answer))
 
 
 @router.get("/graph/{paper_id:path}", response_model=schemas.GraphAnswer, responses=_NOT_FOUND)
@@ -223,12 +240,16 @@ def graph_around(
     library: Opened,
     most: Annotated[int, Query(ge=1, le=MOST_NODES, description="How many neighbours")] = 40,
     to: Annotated[str | None, Query(max_length=200, description="Show a shortest path to this paper")] = None,
+    *,
+    open_license: OpenOnly = False,
 ) -> Response:
     """The citations around a paper, or with `to` a shortest chain of citations between two."""
     start = explore.held(library, paper_id)[1].id
     if to is None:
-        return answered(schemas.graph_answer(explore.neighbourhood(library, start, most=most)))
-    return answered(schemas.graph_answer(explore.path(library, start, PaperId.parse(to))))
+        answer = explore.neighbourhood(library, start, most=most, open_license=open_license)
+    else:
+        answer = explore.path(library, start, PaperId.parse(to), open_license=open_license)
+    return answered(schemas.graph_answer(answer))
 
 
 @router.get("/health", response_model=schemas.Health)

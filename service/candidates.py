@@ -22,10 +22,12 @@ from indexer.citations import (
     gather,
 )
 from indexer.library import Derived
-from indexer.ports import Filters, Keys, PaperReader, Vectors
+from indexer.ports import PaperReader
+from indexer.tables import Filters, Keys, Vectors
 from indexer.words import Telling
 from service.answers import Signal
 from service.ranking import COLUMN, SIGNALS, Features
+from service.works import works_of
 
 NEAREST_TEXTS = 50  # whose citations are followed
 _STRANGER = (
@@ -81,7 +83,10 @@ class Candidates:
 
 
 def find_candidates(store: PaperReader, derived: Derived, query: Query) -> Candidates:
-    """Gather candidates that pass the filters, seeds and disliked papers left out."""
+    """Gather candidates that pass the filters; seeds, disliked papers and other records of their works left out.
+
+    The filters are for candidates alone: evidence may come from any paper.
+    """
     view = _view(derived, query)
     telling = derived.words.telling(query.texts, least=2 if len(query.liked) else 1)
     dense, similarities = _nearest(derived, query, view.visible)
@@ -247,17 +252,20 @@ def _choose(
 ) -> Positions:
     """The union of the best of each kind of evidence, filtered."""
     passing = view.derived.catalogue.passing(query.filters)
-    parts = [
-        nodes[_strongest(values, _WORDS if signal is Signal.WORDS else _LINKED)]
-        for signal, (nodes, values) in sparse.items()
-    ]
+    parts = []
+    for signal, (nodes, values) in sparse.items():
+        rows = view.rows(nodes)
+        kept = (rows >= 0) & passing[rows]
+        best = _strongest(values[kept], _WORDS if signal is Signal.WORDS else _LINKED)
+        parts.append(nodes[kept][best])
     parts.append(view.nodes(dense[:_DENSE]))
     parts.append(view.nodes(_nearest_passing(store, view, query, passing)))
     nodes = np.unique(np.concatenate(parts)).astype(np.int32)
     rows = view.rows(nodes)
     nodes = nodes[(rows >= 0) & passing[rows]]
     keys = np.asarray(view.graph.keys[nodes])
-    kept = ~np.isin(keys, np.concatenate([query.liked, query.disliked]))
+    away = works_of(view.derived, np.concatenate([query.liked, query.disliked]))
+    kept = ~np.isin(works_of(view.derived, keys), away)
     if query.filters.categories or query.filters.licenses:
         kept &= store.passing(keys, query.filters)
     return nodes[kept]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
+import numpy.typing as npt
 
 from indexer.citations import Positions, shortest_path
 from indexer.citations import neighbourhood as picture_of
@@ -10,8 +14,9 @@ from indexer.errors import InvalidPaperId, PaperkinError, UnknownPaper
 from indexer.library import Derived, Library
 from indexer.papers import Paper, PaperId, Topic
 from indexer.plain_text import readable
-from indexer.ports import Keys
+from indexer.tables import Keys
 from service.answers import GraphAnswer, GraphNode, Named, TopicAnswer
+from service.works import first_of_each, works_of
 
 
 def held(library: Library, text: str) -> tuple[int, Paper, int | None]:
@@ -39,24 +44,64 @@ def _nearest(library: Library, text: str) -> tuple[str, ...]:
     return tuple(str(paper_id) for paper_id in library.store.nearest_ids(text))
 
 
-def topics(library: Library) -> tuple[Topic, ...]:
-    """The whole tree, each topic before its children."""
-    return library.derived().topics.topics
+def topics(library: Library, *, open_license: bool = False) -> tuple[Topic, ...]:
+    """The whole tree, each topic before its children.
+
+    With `open_license` a topic's size counts papers of open licence, and topics without any are left out.
+    """
+    derived = library.derived()
+    if not open_license:
+        return derived.topics.topics
+    sizes = derived.once("open sizes", lambda: _open_sizes(derived))
+    return tuple(replace(one, size=sizes[one.id]) for one in derived.topics.topics if sizes[one.id])
 
 
-def topic(library: Library, topic_id: str, *, limit: int = 20) -> TopicAnswer:
-    """One topic with its path, its children and its best fitting papers; `UnknownTopic` if there is none."""
+def topic(library: Library, topic_id: str, *, limit: int = 20, open_license: bool = False) -> TopicAnswer:
+    """One topic with its path, its children and its best fitting papers; `UnknownTopic` if there is none.
+
+    Of several records of one work only the best fitting one is listed. With `open_license` papers, sizes and
+    children are as `topics` has them.
+    """
     derived = library.derived()
     found = derived.topics.topic(topic_id)
-    keys = derived.topics.members(topic_id, limit)
-    papers = library.store.papers(keys.tolist())
+    shown = {one.id: one for one in topics(library, open_license=open_license)}
+    keys = _members(derived, topic_id, limit, open_license=open_license)
+    papers = library.store.papers(keys)
     return TopicAnswer(
-        topic=found,
-        path=path_to(derived, found),
-        children=derived.topics.children(topic_id),
-        papers=tuple(papers[key] for key in keys.tolist() if key in papers),
+        topic=shown.get(topic_id, replace(found, size=0)),
+        path=tuple(shown.get(one.id, one) for one in path_to(derived, found)),
+        children=tuple(shown[one.id] for one in derived.topics.children(topic_id) if one.id in shown),
+        papers=tuple(papers[key] for key in keys if key in papers),
         generation=derived.generation.number,
+        open_license=open_license,
     )
+
+
+def _members(derived: Derived, topic_id: str, limit: int, *, open_license: bool) -> list[int]:
+    """The keys of the papers that stand for a topic, each work once."""
+    keys = derived.topics.members(topic_id)
+    if open_license:
+        keys = keys[open_licenses(derived, keys)]
+    found: list[int] = keys[first_of_each(works_of(derived, keys))][:limit].tolist()
+    return found
+
+
+def _open_sizes(derived: Derived) -> Counter[str]:
+    """How many papers of open licence each topic has, those below it included."""
+    sizes: Counter[str] = Counter()
+    rows = derived.row_topics[derived.catalogue.open_license & (derived.row_topics >= 0)]
+    for at, count in enumerate(np.bincount(rows, minlength=len(derived.topics.topics)).tolist()):
+        for above in path_to(derived, derived.topics.topics[at]):
+            sizes[above.id] += count
+    return sizes
+
+
+def open_licenses(derived: Derived, keys: Keys) -> npt.NDArray[np.bool_]:
+    """Which of these papers have an open licence; those that the generation does not have do not."""
+    rows = derived.catalogue.rows(keys)
+    found = rows >= 0
+    found[found] = derived.catalogue.open_license[rows[found]]
+    return found
 
 
 def path_to(derived: Derived, last: Topic) -> tuple[Topic, ...]:
@@ -67,26 +112,43 @@ def path_to(derived: Derived, last: Topic) -> tuple[Topic, ...]:
     return tuple(path)
 
 
-def neighbourhood(library: Library, paper_id: PaperId, *, most: int = 40) -> GraphAnswer:
-    """The papers next to one in the citation graph, the `most` of highest PageRank, and all edges among them."""
+def neighbourhood(
+    library: Library, paper_id: PaperId, *, most: int = 40, open_license: bool = False
+) -> GraphAnswer:
+    """The papers next to one in the citation graph, the `most` of highest PageRank, and all edges among them.
+
+    With `open_license` only papers of open licence are shown around it.
+    """
     derived = library.derived()
     key, paper, _ = held(library, str(paper_id))
     node = derived.graph.position(key)
     if node is None:  # newer than the generation
         return _graph_answer(library, derived, paper.id, np.array([key]), [], ())
-    picture = picture_of(derived.graph, node, most=most)
+    among = _open_nodes(derived) if open_license else None
+    picture = picture_of(derived.graph, node, most=most, among=among)
     keys = np.array(sorted(picture.nodes), dtype=np.int64)
     return _graph_answer(library, derived, paper.id, keys, list(picture.edges), ())
 
 
-def path(library: Library, start: PaperId, goal: PaperId) -> GraphAnswer:
-    """A shortest chain of citations between two papers; `path` is empty where there is none."""
+def _open_nodes(derived: Derived) -> npt.NDArray[np.bool_]:
+    """Which nodes of the graph are papers of open licence."""
+    found = derived.node_rows >= 0
+    found[found] = derived.catalogue.open_license[derived.node_rows[found]]
+    return found
+
+
+def path(library: Library, start: PaperId, goal: PaperId, *, open_license: bool = False) -> GraphAnswer:
+    """A shortest chain of citations between two papers; `path` is empty where there is none.
+
+    With `open_license` it leads through papers of open licence only, whatever those at its ends have.
+    """
     derived = library.derived()
     ends = [held(library, str(paper_id)) for paper_id in (start, goal)]
     nodes = [derived.graph.position(key) for key, _, _ in ends]
     chain = None
     if nodes[0] is not None and nodes[1] is not None:
-        chain = shortest_path(derived.graph, nodes[0], nodes[1])
+        through = _open_nodes(derived) if open_license else None
+        chain = shortest_path(derived.graph, nodes[0], nodes[1], through=through)
     if chain is None:
         return _graph_answer(library, derived, ends[0][1].id, np.array([ends[0][0]]), [], ())
     keys = np.asarray(derived.graph.keys[chain])
@@ -108,7 +170,7 @@ def _graph_answer(
     chain: tuple[int, ...],
 ) -> GraphAnswer:
     ids = library.store.ids(keys.tolist())
-    titles = library.store.titles(keys.tolist())
+    papers = library.store.papers(keys.tolist())
     nodes = derived.graph.positions(keys)
     ranks = np.ones(len(keys))
     ranks[nodes >= 0] = derived.graph.rank[nodes[nodes >= 0]]
@@ -116,7 +178,11 @@ def _graph_answer(
         centre=centre,
         nodes=tuple(
             GraphNode(
-                ids[key], readable(titles[key][1]) if key in titles else "", ids[key].month, float(rank)
+                id=ids[key],
+                title=readable(papers[key].title) if key in papers else "",
+                month=ids[key].month,
+                rank=rank,
+                license=papers[key].license if key in papers else None,
             )
             for key, rank in zip(keys.tolist(), ranks.tolist(), strict=True)
         ),

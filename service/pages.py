@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 
 from indexer.papers import Paper, Topic
 from indexer.plain_text import one_line, readable, unaccent_tex
-from indexer.ports import Filters
+from indexer.tables import Filters
 from service.answers import Named, PaperPage, Reason, Related, SearchAnswer, TopicAnswer
 from service.paper_page import SAMPLE_COMMENT
 
@@ -35,10 +35,10 @@ _LICENSES = {
     "arxiv.org/licenses/nonexclusive-distrib/1.0": "arXiv non-exclusive",
     "arxiv.org/licenses/assumed-1991-2003": "arXiv assumed (1991–2003)",
     "creativecommons.org/publicdomain/zero/1.0": "CC0 1.0",
+    "creativecommons.org/publicdomain/mark/1.0": "Public domain",
     "creativecommons.org/licenses/publicdomain": "Public domain",
 }
 _CREATIVE_COMMONS = re.compile(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)")
-_REUSABLE = re.compile(r"^(CC BY(-SA)? |CC0|Public domain)")  # open in the sense of opendefinition.org
 
 
 def render_text(page: PaperPage) -> str:
@@ -63,7 +63,8 @@ def render_text(page: PaperPage) -> str:
     for related in page.related:
         lines += _related_lines(related)
     if not page.related:
-        lines.append("None were found in this library.")
+        of_what = " that have an open licence" if page.open_license else ""
+        lines.append(f"None{of_what} were found in this library.")
     return "\n".join([*lines, *DISCLAIMER]) + "\n"
 
 
@@ -72,6 +73,8 @@ def _more_lines(page: PaperPage) -> list[str]:
     lines = []
     if page.note:
         lines.append(f"- Note: {one_line(page.note)}")
+    if page.same_work:
+        lines.append(f"- Same work: {', '.join(f'arXiv:{one.id}' for one in page.same_work)}")
     if page.paper.categories:
         lines.append(f"- Categories: {', '.join(page.paper.categories)}")
     if page.topics:
@@ -215,7 +218,6 @@ def _environment() -> Environment:
         day=_day,
         stamp=time_stamp,
         license=license_name,
-        reusable=lambda uri: bool(_REUSABLE.match(license_name(uri))),
         web_link=_web_link,
         here=_here,
         work_link=_work_link,
@@ -225,9 +227,16 @@ def _environment() -> Environment:
     return environment
 
 
-def _render(template: str, **values: Any) -> str:
+def asked_for(*, open_license: bool) -> str:
+    """The end of an address that leads on within what was asked for: only open licences, or nothing."""
+    return "?open_license=true" if open_license else ""
+
+
+def _render(template: str, *, open_license: bool = False, **values: Any) -> str:
+    kept = asked_for(open_license=open_license)
+    shown = _environment().get_template(template).render(open_license=open_license, kept=kept, **values)
     # Indentation is for the authors of templates: without it a page is a third smaller.
-    return re.sub(r"\n\s+", "\n", _environment().get_template(template).render(**values))
+    return re.sub(r"\n\s+", "\n", shown)
 
 
 def render_html(page: PaperPage, *, order: Order = "newest", served: bool = False) -> str:
@@ -243,6 +252,7 @@ def render_html(page: PaperPage, *, order: Order = "newest", served: bool = Fals
         related=related,
         order=order,
         served=served,
+        open_license=page.open_license,
         shown_day=_version_day(page.paper, page.version),
         summary_is_abstract=" ".join(page.summary) == readable(page.paper.abstract),
     )
@@ -255,6 +265,7 @@ def search_html(answer: SearchAnswer, filters: Filters, *, limit: int, offset: i
         "category": " ".join(filters.categories),
         "since": filters.since.isoformat() if filters.since else "",
         "until": filters.until.isoformat() if filters.until else "",
+        "open_license": "true" if filters.open_license else "",
     }
 
     def page_at(start: int) -> str:
@@ -267,34 +278,38 @@ def search_html(answer: SearchAnswer, filters: Filters, *, limit: int, offset: i
         answer=answer,
         note=_note(found.paper for found in answer.results),
         asked=asked,
+        open_license=filters.open_license,
         offset=offset,
         before=page_at(max(0, offset - limit)) if offset else None,
         after=page_at(offset + limit) if offset + limit < answer.total else None,
     )
 
 
-def home_html(*, topics: Sequence[Topic], newest: Sequence[Paper], papers: int) -> str:
+def home_html(
+    *, topics: Sequence[Topic], newest: Sequence[Paper], papers: int, open_license: bool = False
+) -> str:
     """The front page: search, topics at the top of the tree, newest papers."""
     return _render(
         "home.html",
         topics=[topic for topic in topics if topic.level == 1],
         newest=newest,
         papers=papers,
+        open_license=open_license,
         note=_note(newest),
     )
 
 
-def topics_html(topics: Sequence[Topic]) -> str:
+def topics_html(topics: Sequence[Topic], *, open_license: bool = False) -> str:
     """All topics as a tree."""
     children: dict[str, list[Topic]] = {}
     for topic in topics:
         children.setdefault(topic.parent, []).append(topic)
-    return _render("topics.html", children=children)
+    return _render("topics.html", open_license=open_license, children=children)
 
 
 def topic_html(answer: TopicAnswer) -> str:
     """One topic: where it stands, what is below it, the papers that stand for it."""
-    return _render("topic.html", answer=answer, note=_note(answer.papers))
+    return _render("topic.html", open_license=answer.open_license, answer=answer, note=_note(answer.papers))
 
 
 def _note(papers: Iterable[Paper]) -> str | None:

@@ -6,21 +6,29 @@ import numpy as np
 
 from indexer.library import Derived, Library
 from indexer.papers import Paper
+from indexer.plain_text import readable
+from indexer.tables import Filters
 from service.answers import Named, PaperPage, RelatedRequest
 from service.explore import held, named, path_to
 from service.related import related
 from service.scores import scores_of
 from service.summaries import summarise
+from service.works import other_records
 
 MOST_NAMED = 200  # references and citers listed by title; the counts are of all
 
 SAMPLE_COMMENT = "Sample library: the abstract is written for paperkin, it is not the authors' text."
 
 
-def paper_page(library: Library, text: str, *, k: int = 20) -> PaperPage:
-    """The page of the paper that `text` names (any form of id, with or without version), its k related newest first."""
+def paper_page(library: Library, text: str, *, k: int = 20, open_license: bool = False) -> PaperPage:
+    """The page of the paper that `text` names (any form of id, with or without version), its k related newest first.
+
+    With `open_license` only papers of open licence are among the related; references and citers are named in any
+    case, for they are facts about the paper.
+    """
     key, paper, version = held(library, text)
-    answer = related(library, RelatedRequest(liked=(str(paper.id),), k=k))
+    filters = Filters(open_license=open_license)
+    answer = related(library, RelatedRequest(liked=(str(paper.id),), k=k, filters=filters))
     derived = library.derived()
     row = int(derived.catalogue.rows(np.array([key]))[0])
     topic = derived.topic_at(row)
@@ -42,6 +50,8 @@ def paper_page(library: Library, text: str, *, k: int = 20) -> PaperPage:
         related=tuple(newest_first),
         generation=answer.generation,
         note=_note(paper),
+        same_work=_same_work(library, derived, key),
+        open_license=open_license,
     )
 
 
@@ -58,6 +68,13 @@ def _citations(
         named(library, derived, citers, most=MOST_NAMED),
         (len(references), len(citers)),
     )
+
+
+def _same_work(library: Library, derived: Derived, key: int) -> tuple[Named, ...]:
+    """The other records of the work, the earliest first."""
+    titles = library.store.titles(other_records(derived, key)).values()
+    records = [Named(paper_id, readable(title)) for paper_id, title in titles]
+    return tuple(sorted(records, key=lambda one: (one.id.month, one.id)))
 
 
 def _note(paper: Paper) -> str | None:

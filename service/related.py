@@ -10,7 +10,7 @@ from indexer.errors import InvalidPaperId, SettingsError
 from indexer.library import Derived, Library
 from indexer.papers import Paper, PaperId
 from indexer.plain_text import readable
-from indexer.ports import Keys, Vectors
+from indexer.tables import Keys, Vectors
 from service.answers import Named, Related, RelatedAnswer, RelatedRequest
 from service.candidates import Candidates, Query, find_candidates
 from service.explore import not_held
@@ -18,6 +18,7 @@ from service.ranking import BASELINE, Features, contributions, order, relevance,
 from service.reasons import Explainer, because
 from service.scores import scores_of
 from service.summaries import summarise
+from service.works import first_of_each, works_of
 
 MOST_RESULTS = 1_000
 
@@ -33,7 +34,7 @@ class Ranked:
 
 
 def related(library: Library, request: RelatedRequest) -> RelatedAnswer:
-    """Related papers, most similar first, each with its reasons.
+    """Related papers, most similar first, each with its reasons; of several records of one work the best alone.
 
     Raises `UnknownPaper` (or `InvalidPaperId`) when no seed is left, `SettingsError` when nothing was asked.
     """
@@ -66,7 +67,9 @@ def rank(
     candidates = find_candidates(library.store, derived, query)
     parts = contributions(candidates.features)
     log_odds = relevance(parts)
-    best = order(log_odds, candidates.keys, min(max(request.k, 0), MOST_RESULTS))
+    best = order(log_odds, candidates.keys, len(candidates.keys))
+    best = best[first_of_each(works_of(derived, candidates.keys[best]))]
+    best = best[: min(max(request.k, 0), MOST_RESULTS)]
     return Ranked(candidates, parts, log_odds, best)
 
 

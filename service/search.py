@@ -10,10 +10,11 @@ from indexer.errors import InvalidPaperId
 from indexer.library import Derived, Library
 from indexer.papers import PaperId
 from indexer.plain_text import readable, sentences
-from indexer.ports import Filters, Hits, Keys
+from indexer.tables import Filters, Hits, Keys
 from indexer.words import words_of
 from service.answers import Found, SearchAnswer
 from service.scores import scores_of
+from service.works import first_of_each, is_shared, works_of
 
 LONGEST_QUERY = 1_000  # characters; more is a text, which `related` is made for
 _QUOTED = re.compile(r'"([^"]+)"')
@@ -25,7 +26,8 @@ def search(
 ) -> SearchAnswer:
     """Papers that have every word (a phrase in double quotes counts as one), or, if there are none, some of them.
 
-    A text that is the id of a paper held finds that paper alone, whatever the filters.
+    Of several records of one work the best alone is found, on whatever page: a page may have fewer than `limit`. A
+    text that is the id of a paper held finds that paper alone, whatever the filters.
     """
     derived = library.derived()
     terms = _terms(text)
@@ -33,6 +35,10 @@ def search(
     if named is None:
         total = library.store.count_matches(terms, filters, every_word=True)
         hits = library.store.search(terms, filters, limit=limit, offset=offset, every_word=total > 0)
+        if is_shared(derived, hits.keys):  # what comes before this page may have a better record
+            hits = library.store.search(terms, filters, limit=offset + limit, every_word=total > 0)
+            best = first_of_each(works_of(derived, hits.keys))[offset:]
+            hits = Hits(hits.keys[offset:][best], hits.scores[offset:][best])
     else:
         total = len(named.keys)
         hits = Hits(named.keys[offset : offset + limit], named.scores[offset : offset + limit])

@@ -1,227 +1,28 @@
-"""What REST and `--json` say: pydantic models, each built from the values of `answers` by one function.
-
-The models are the documentation as well (OpenAPI); an answer is validated once, when its model is built, and
-serialised by pydantic's own writer.
-"""
+"""Each model built from the values of `answers` by one function, and answers as plain data for the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from indexer import papers
 from indexer.plain_text import readable, unaccent_tex
 from service import answers
-
-
-def _example(**fields: Any) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [fields]})
-
-
-class Mention(BaseModel):
-    """A paper named in passing; `title` is empty for a work that the library does not hold."""
-
-    model_config = _example(id="1706.03762", title="Attention Is All You Need")
-
-    id: str
-    title: str
-
-
-class Reason(BaseModel):
-    """One piece of evidence. Contributions are in log-odds, `value` in the signal's own unit."""
-
-    model_config = _example(
-        signal="text",
-        contribution=1.52,
-        value=0.71,
-        text="its text is very close (cosine 0.71)",
-        terms=[],
-        papers=[],
-    )
-
-    signal: str
-    contribution: float
-    value: float
-    text: str
-    terms: list[str]
-    papers: list[Mention]
-
-
-class Card(BaseModel):
-    """What every paper in a list carries."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: str
-    url: str
-    title: str
-    authors: list[str]
-    categories: list[str]
-    submitted: datetime = Field(description="Version 1; the first of the month where `day_known` is false")
-    day_known: bool
-    license: str | None = Field(description="arXiv's URI; null where it is not known")
-    withdrawn: bool
-
-
-class RelatedPaper(Card):
-    """A related paper: `similarity` 0 to 1, `relevance` the same in log-odds, `score` 0 to 100 its own standing."""
-
-    similarity: float
-    relevance: float
-    score: float
-    summary: list[str]
-    because: str
-    reasons: list[Reason]
-
-
-class RelatedAnswer(BaseModel):
-    """Related papers, most similar first. `unknown` lists the ids asked for that the library does not hold."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    seeds: list[Mention]
-    unknown: list[str]
-    results: list[RelatedPaper]
-    baseline: float = Field(description="A result's relevance less its reasons' contributions")
-    generation: int
-
-
-class Topic(BaseModel):
-    """A node of the taxonomy; its id is its path."""
-
-    model_config = _example(
-        id="3.2",
-        parent="3",
-        label="Image segmentation",
-        terms=["segmentation", "mask", "image"],
-        size=87,
-        level=2,
-    )
-
-    id: str
-    parent: str
-    label: str
-    terms: list[str]
-    size: int
-    level: int
-
-
-class Paper(Card):
-    """Everything known of one paper, its related papers newest first."""
-
-    version: int | None
-    abstract: str
-    summary: list[str]
-    score: float = Field(ge=0, le=100)
-    updated: datetime
-    comments: str | None
-    journal_ref: str | None
-    doi: str | None
-    note: str | None
-    topics: list[Topic]
-    references: list[Mention]
-    cited_by: list[Mention]
-    reference_count: int
-    citation_count: int
-    related: list[RelatedPaper]
-    generation: int
-
-
-class FoundPaper(Card):
-    """A paper found by its words; `snippet` is the sentence that shows them best."""
-
-    score: float
-    relevance: float
-    snippet: str
-
-
-class SearchAnswer(BaseModel):
-    """Papers found, best first; `total` counts all that have every word."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    query: str
-    total: int
-    results: list[FoundPaper]
-    generation: int
-
-
-class TopicList(BaseModel):
-    """The whole tree, each topic before its children."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    topics: list[Topic]
-    generation: int
-
-
-class TopicAnswer(BaseModel):
-    """A topic: the path down to it, its children, the papers that stand for it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    topic: Topic
-    path: list[Topic]
-    children: list[Topic]
-    papers: list[Mention]
-    generation: int
-
-
-class GraphNode(BaseModel):
-    """A paper in the citation graph; `rank` is PageRank with 1 as the average."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: str
-    title: str
-    month: int = Field(description="Month of the id, YYYYMM")
-    rank: float
-
-
-class GraphAnswer(BaseModel):
-    """A neighbourhood or a path; each edge leads from the citing to the cited paper."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    centre: str
-    nodes: list[GraphNode]
-    edges: list[tuple[str, str]]
-    path: list[str]
-    generation: int
-
-
-class Health(BaseModel):
-    """That the service answers, and from what."""
-
-    model_config = _example(status="ok", papers=21646, generation=3)
-
-    status: str
-    papers: int
-    generation: int
-
-
-class Problem(BaseModel):
-    """What went wrong (RFC 9457). `nearest` lists known ids like the one asked for, `errors` what to correct."""
-
-    model_config = _example(
-        type="urn:paperkin:unknown-paper",
-        title="Paper not in the library",
-        status=404,
-        detail="arXiv:2503.14505 is not in this library; nearest known: 2503.14504",
-        instance="/v1/papers/2503.14505",
-        nearest=["2503.14504"],
-    )
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    instance: str
-    nearest: list[str] | None = None
-    errors: list[dict[str, str]] | None = None
+from service.schemas.models import (
+    Card,
+    FoundPaper,
+    GraphAnswer,
+    GraphNode,
+    Mention,
+    Paper,
+    Reason,
+    RelatedAnswer,
+    RelatedPaper,
+    SearchAnswer,
+    Topic,
+    TopicAnswer,
+)
 
 
 def related_answer(answer: answers.RelatedAnswer) -> RelatedAnswer:
@@ -259,6 +60,7 @@ def _card(paper: papers.Paper) -> dict[str, Any]:
         "submitted": paper.submitted.astimezone(UTC),
         "day_known": paper.day_known,
         "license": paper.license,
+        "open_license": paper.open_license,
         "withdrawn": paper.withdrawn,
     }
 
@@ -293,6 +95,7 @@ def paper(page: answers.PaperPage) -> Paper:
         journal_ref=shown.journal_ref,
         doi=shown.doi,
         note=page.note,
+        same_work=[str(one.id) for one in page.same_work],
         topics=[topic(one) for one in page.topics],
         references=_mentions(page.references),
         cited_by=_mentions(page.cited_by),
@@ -339,7 +142,7 @@ def topic_answer(answer: answers.TopicAnswer) -> TopicAnswer:
         topic=topic(answer.topic),
         path=[topic(one) for one in answer.path],
         children=[topic(one) for one in answer.children],
-        papers=[Mention(id=str(one.id), title=readable(one.title)) for one in answer.papers],
+        papers=[Card(**_card(one)) for one in answer.papers],
         generation=answer.generation,
     )
 
@@ -349,7 +152,14 @@ def graph_answer(answer: answers.GraphAnswer) -> GraphAnswer:
     return GraphAnswer(
         centre=str(answer.centre),
         nodes=[
-            GraphNode(id=str(node.id), title=node.title, month=node.month, rank=round(node.rank, 4))
+            GraphNode(
+                id=str(node.id),
+                title=node.title,
+                month=node.month,
+                rank=round(node.rank, 4),
+                license=node.license,
+                open_license=node.license in papers.OPEN_LICENSES,
+            )
             for node in answer.nodes
         ],
         edges=[(str(citing), str(cited)) for citing, cited in answer.edges],

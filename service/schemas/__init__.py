@@ -1,0 +1,71 @@
+"""What REST and `--json` say: pydantic models, each built from the values of `answers` by one function.
+
+The models are the documentation as well (OpenAPI); an answer is validated once, when its model is built, and
+serialised by pydantic's own writer.
+"""
+
+from service.schemas.conversion import (
+    brief_related,
+    graph_answer,
+    graph_data,
+    page_json,
+    paper,
+    related_answer,
+    related_data,
+    related_paper,
+    search_answer,
+    search_data,
+    topic,
+    topic_answer,
+    topic_answer_data,
+    topic_data,
+)
+from service.schemas.models import (
+    Card,
+    FoundPaper,
+    GraphAnswer,
+    GraphNode,
+    Health,
+    Mention,
+    Paper,
+    Problem,
+    Reason,
+    RelatedAnswer,
+    RelatedPaper,
+    SearchAnswer,
+    Topic,
+    TopicAnswer,
+    TopicList,
+)
+
+__all__ = [
+    "Card",
+    "FoundPaper",
+    "GraphAnswer",
+    "GraphNode",
+    "Health",
+    "Mention",
+    "Paper",
+    "Problem",
+    "Reason",
+    "RelatedAnswer",
+    "RelatedPaper",
+    "SearchAnswer",
+    "Topic",
+    "TopicAnswer",
+    "TopicList",
+    "brief_related",
+    "graph_answer",
+    "graph_data",
+    "page_json",
+    "paper",
+    "related_answer",
+    "related_data",
+    "related_paper",
+    "search_answer",
+    "search_data",
+    "topic",
+    "topic_answer",
+    "topic_answer_data",
+    "topic_data",
+]
