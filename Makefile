@@ -2,6 +2,7 @@
 # make test            the whole test suite
 # make lint            style, types, direction of imports
 # make bench           speed on the library named by PAPERKIN_LIBRARY (the sample library if none is named)
+# make torture         long proofs of robustness: harvests that are killed a hundred times, pace over processes
 # make figures         quality: JUDGEMENTS=FILE on the library named by PAPERKIN_LIBRARY
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test lint bench figures format install dev clean
+.PHONY: demo test lint torture bench figures format install dev clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +32,9 @@ demo: install
 
 test: dev
 	$(BIN)/pytest
+
+torture: dev
+	$(BIN)/pytest -m torture --timeout 3600 -s
 
 lint: dev
 	$(BIN)/ruff check .

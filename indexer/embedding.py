@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from indexer.errors import ModelError
-from indexer.ports import Vectors
+from indexer.tables import Vectors
 
 RECIPE = "title+abstract.1"  # Paper.text; a change of that property is a new recipe
 PACKAGED = "all-MiniLM-L6-v2"

@@ -14,17 +14,20 @@ from typing import Any, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from indexer import duplicates
 from indexer import topics as topic_files
 from indexer.catalogue import Catalogue
 from indexer.citations import CitationGraph
 from indexer.errors import GenerationError, ModelError
 from indexer.generations import Generation, Generations
-from indexer.papers import Topic
-from indexer.pipeline import INDEX_FILE, Builder, Progress, silent
-from indexer.ports import Embedder, Keys, PaperReader, PaperStore, VectorIndex
+from indexer.papers import Paper, Topic
+from indexer.ports import Embedder, PaperReader, PaperStore, VectorIndex
+from indexer.progress import Progress, silent
 from indexer.settings import Settings
 from indexer.store import sqlite
+from indexer.tables import Keys
 from indexer.topics import TopicTree
+from indexer.updating import INDEX_FILE, Builder
 from indexer.vectors import load_index, scheme_of
 from indexer.vectors.table import VectorTable
 from indexer.words import WordIndex
@@ -38,8 +41,9 @@ class Derived:
 
     `node_rows` int64 [nodes of the graph] gives the catalogue row of each node (-1 for works not held);
     `row_nodes` int32 [rows of the catalogue] the other way; `row_topics` int32 [rows] the deepest topic of each
-    paper, as its place in `topics.topics` (-1 for none). `memo` keeps what a reader computed from this generation,
-    by name.
+    paper, as its place in `topics.topics` (-1 for none); `same_work` int64 [rows] the key of the record that stands
+    for the paper's work, its own but for duplicates. `memo` keeps what a reader computed from this generation, by
+    name.
     """
 
     generation: Generation
@@ -52,6 +56,7 @@ class Derived:
     node_rows: npt.NDArray[np.int64]
     row_nodes: npt.NDArray[np.int32]
     row_topics: npt.NDArray[np.int32]
+    same_work: Keys
     memo: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -141,24 +146,38 @@ def open_store(settings: Settings) -> PaperStore:
     return sqlite.open_store(settings.store_path)
 
 
+def held_papers(settings: Settings) -> Iterator[Paper]:
+    """Every paper that the library holds, memory flat; `StoreError` where there is none."""
+    reader = sqlite.open_reader(settings.store_path)
+    try:
+        for _, paper in reader.all_papers():
+            yield paper
+    finally:
+        reader.close()
+
+
 @contextmanager
 def open_builder(
     settings: Settings,
     *,
+    store: PaperStore | None = None,
     progress: Progress = silent,
     rebuild: bool = False,
     new_model: bool = False,
     embedder: Embedder | None = None,
 ) -> Iterator[Builder]:
-    """The one writer of derived files, with everything it needs; `embedder` stands in for the model in tests."""
+    """The one writer of derived files, with everything it needs.
+
+    `store` is one that the caller has open (and closes); `embedder` stands in for the model in tests.
+    """
     from indexer.embedding import load_embedder  # hashes the weights
 
     scheme_of(settings.index)  # said now, not after hours of embedding
-    store = open_store(settings)
+    opened = store or open_store(settings)
     try:
-        known = [] if new_model else store.status().vectors
+        known = [] if new_model else opened.status().vectors
         yield Builder(
-            store=store,
+            store=opened,
             generations=Generations(settings.derived_path),
             embedder=embedder or load_embedder(settings.model, settings.precision, known),
             index_url=settings.index,
@@ -168,7 +187,8 @@ def open_builder(
             new_model=new_model,
         )
     finally:
-        store.close()
+        if store is None:
+            opened.close()
 
 
 def load_derived(generation: Generation, index_url: str) -> Derived:
@@ -179,6 +199,7 @@ def load_derived(generation: Generation, index_url: str) -> Derived:
         vectors = VectorTable.load(folder)
         graph = CitationGraph.load(folder)
         words = WordIndex.load(folder)
+        same_work = duplicates.load(folder)
         topics = topic_files.load(folder)
         index = load_index(index_url, folder / INDEX_FILE)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -201,6 +222,7 @@ def load_derived(generation: Generation, index_url: str) -> Derived:
         node_rows=catalogue.rows(graph.keys),
         row_nodes=graph.positions(np.asarray(catalogue.keys)),
         row_topics=_row_topics(topics, np.asarray(catalogue.keys)),
+        same_work=same_work,
     )
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from indexer.errors import GenerationError, UnknownTopic
 from indexer.papers import Placement, Topic
-from indexer.ports import Keys, Similarities, Vectors
+from indexer.tables import Keys, Similarities, Vectors
 from indexer.topic_labels import Group, Name, name_topics
 
 Positions = npt.NDArray[np.int32]

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.main import get_command
 
-from indexer.errors import SettingsError, StoreError
-from indexer.settings import Settings
+from indexer.errors import SettingsError
+from service import operating
+from service.cli_options import (
+    CountOption,
+    JsonOption,
+    LibraryOption,
+    OpenLicenseOption,
+    PaperArgument,
+    PortOption,
+    settings_of,
+)
 from service.console import (
     Bars,
-    Stopwatch,
     errors_in_one_line,
     print_json,
     print_table,
     print_text,
-    report_crawl,
-    report_link,
-    report_update,
     warn,
 )
 
@@ -37,31 +40,6 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help, which reads as well in a pipe
 )
 
-LibraryOption = Annotated[
-    str | None,
-    typer.Option(
-        "--library", metavar="URL", help="The library: sqlite:///PATH, or a path.", envvar="PAPERKIN_LIBRARY"
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-PaperArgument = Annotated[str, typer.Argument(metavar="ID", help="An arXiv id or URL.")]
-CountOption = Annotated[int, typer.Option("-k", min=1, max=1_000, metavar="N", help="How many.")]
-PortOption = Annotated[
-    int, typer.Option(min=0, max=65_535, metavar="PORT", help="Port to listen on; 0 takes a free one.")
-]
-
-
-def settings_of(library: str | None) -> Settings:
-    """Settings from the environment, the library from the option where it is given."""
-    environ = dict(os.environ)
-    if library:
-        environ["PAPERKIN_LIBRARY"] = library
-    return Settings.from_environ(environ)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
 
 def _opened(library: str | None) -> Library:
     from indexer.library import open_library
@@ -69,88 +47,8 @@ def _opened(library: str | None) -> Library:
     return open_library(settings_of(library))
 
 
-@app.command()
-def crawl(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="snapshot:PATH (plain, gzip, xz or zstd).")],
-    library: LibraryOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Store the papers of a source; known ones only if they changed."""
-    from indexer import pipeline
-    from indexer.library import open_store
-    from indexer.sources import open_paper_source
-
-    watch = Stopwatch()
-    opened = open_paper_source(source)
-    store = open_store(settings_of(library))
-    try:
-        with Bars() as bars:
-            summary = pipeline.crawl(store, opened, clock=_now, progress=bars)
-    finally:
-        store.close()
-    report_crawl(summary, watch, as_json=json)
-
-
-@app.command()
-def link(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="citations:PATH (TSV or CSV).")],
-    library: LibraryOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Store the citations of a source."""
-    from indexer import pipeline
-    from indexer.library import open_store
-    from indexer.sources import open_citation_source
-
-    watch = Stopwatch()
-    opened = open_citation_source(source)
-    store = open_store(settings_of(library))
-    try:
-        with Bars() as bars:
-            summary = pipeline.link(store, opened, clock=_now, progress=bars)
-    finally:
-        store.close()
-    report_link(summary, watch, as_json=json)
-
-
-@app.command()
-def update(
-    library: LibraryOption = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make all derived files anew.")] = False,
-    new_model: Annotated[
-        bool, typer.Option("--new-model", help="Embed all papers anew if the model changed.")
-    ] = False,
-    json: JsonOption = False,
-) -> None:
-    """Embed new papers; bring index, topics and graph up to date.
-
-    Does nothing when nothing is new.
-    """
-    from indexer.library import open_builder
-
-    watch = Stopwatch()
-    settings = settings_of(library)
-    if not settings.store_path.exists():  # opened for writing it would be made, and stay empty
-        raise StoreError(f"no library at {settings.store_path}; 'paperkin crawl SOURCE' makes one")
-    with (
-        Bars() as bars,
-        open_builder(settings, progress=bars, rebuild=rebuild, new_model=new_model) as builder,
-    ):
-        summary = builder.update()
-    report_update(summary, watch, as_json=json)
-
-
-@app.command()
-def status(library: LibraryOption = None, json: JsonOption = False) -> None:
-    """Show what the library holds, and whether an update is due."""
-    from service.status import library_status, status_lines
-
-    with _opened(library) as opened:
-        found = library_status(opened)
-    if json:
-        print_json(found)
-    else:
-        print_text("\n".join(status_lines(found)))
+for _command in (operating.crawl, operating.link, operating.update, operating.sync, operating.status):
+    app.command()(_command)
 
 
 @app.command()
@@ -158,6 +56,7 @@ def page(
     paper: PaperArgument,
     form: Annotated[str, typer.Option("--format", metavar="FORM", help="text, json or html.")] = "text",
     k: CountOption = 20,
+    open_license: OpenLicenseOption = False,
     library: LibraryOption = None,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
@@ -176,7 +75,8 @@ def page(
     if form not in renderers:
         raise SettingsError(f"--format {form} is unknown; use {', '.join(renderers)}")
     with _opened(library) as opened:
-        print_text(renderers["json" if json else form](paper_page(opened, paper, k=k)))
+        shown = paper_page(opened, paper, k=k, open_license=open_license)
+        print_text(renderers["json" if json else form](shown))
 
 
 @app.command()
@@ -200,10 +100,12 @@ def related(
     text_only: Annotated[
         bool, typer.Option("--text-only", help="Ignore the query's own citations, in both directions.")
     ] = False,
+    open_license: OpenLicenseOption = False,
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
     """Find papers related to papers or a text, with reasons."""
+    from indexer.tables import Filters
     from service.answers import RelatedRequest
     from service.listing import related_lines, related_to_each
     from service.related import related as answer_of
@@ -215,6 +117,7 @@ def related(
         disliked=tuple(disliked or ()),
         text=text,
         k=k,
+        filters=Filters(open_license=open_license),
         not_newer=not_newer,
         as_of_seed=as_of_seed,
         text_only=text_only,
@@ -233,21 +136,25 @@ def related(
 def search(
     text: Annotated[list[str], typer.Argument(metavar="TEXT...", help='Words; "a phrase" in quotes.')],
     k: CountOption = 20,
+    open_license: OpenLicenseOption = False,
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
     """Find papers by the words of title, abstract and authors."""
+    from indexer.tables import Filters
     from service.listing import search_lines
     from service.search import search as answer_of
 
     with _opened(library) as opened:
-        search_lines(answer_of(opened, " ".join(text), limit=k), as_json=json)
+        filters = Filters(open_license=open_license)
+        search_lines(answer_of(opened, " ".join(text), filters, limit=k), as_json=json)
 
 
 @app.command()
 def topics(
     topic: Annotated[str | None, typer.Argument(metavar="TOPIC", help="Such as 3 or 3.2.")] = None,
     k: CountOption = 20,
+    open_license: OpenLicenseOption = False,
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -257,9 +164,10 @@ def topics(
 
     with _opened(library) as opened:
         if topic is None:
-            tree_lines(explore.topics(opened), as_json=json)
+            tree_lines(explore.topics(opened, open_license=open_license), as_json=json)
         else:
-            topic_lines(explore.topic(opened, topic, limit=k), as_json=json)
+            answer = explore.topic(opened, topic, limit=k, open_license=open_license)
+            topic_lines(answer, as_json=json)
 
 
 @app.command()
@@ -267,6 +175,7 @@ def graph(
     paper: PaperArgument,
     to: Annotated[str | None, typer.Option(metavar="ID", help="Show a shortest path to this paper.")] = None,
     k: CountOption = 40,
+    open_license: OpenLicenseOption = False,
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -277,10 +186,12 @@ def graph(
     with _opened(library) as opened:
         start = explore.held(opened, paper)[1].id
         if to is None:
-            graph_lines(explore.neighbourhood(opened, start, most=k), as_json=json)
+            around = explore.neighbourhood(opened, start, most=k, open_license=open_license)
+            graph_lines(around, as_json=json)
         else:
             goal = explore.held(opened, to)[1].id
-            graph_lines(explore.path(opened, start, goal), goal, as_json=json)
+            chain = explore.path(opened, start, goal, open_license=open_license)
+            graph_lines(chain, goal, as_json=json)
 
 
 @app.command()
@@ -297,9 +208,12 @@ def serve(
 
 @app.command()
 def evaluate(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="citations or speed.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="citations, references or speed.")],
     judgements: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Lines of query<TAB>relevant, for citations.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Citations with what they mean, for references.")
     ] = None,
     run: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the last system's rankings as a TREC run.")
@@ -314,11 +228,15 @@ def evaluate(
     json: JsonOption = False,
 ) -> None:
     """Measure how good or how fast the library's answers are."""
-    from service.evaluation.command import evaluate_citations, evaluate_speed
+    from service.evaluation.command import evaluate_citations, evaluate_references, evaluate_speed
 
     with Bars() as bars:
         if name == "speed":
             report = evaluate_speed(settings_of(library), bars)
+        elif name == "references":
+            if folder is None:
+                raise SettingsError("evaluate references needs --folder FOLDER")
+            report = evaluate_references(settings_of(library), folder, bars)
         elif name == "citations":
             if judgements is None:
                 raise SettingsError("evaluate citations needs --judgements FILE")
@@ -327,7 +245,7 @@ def evaluate(
                 settings_of(library), judgements, chosen, as_of=as_of, run=run, progress=bars
             )
         else:
-            raise SettingsError(f"there is no evaluation {name!r}; use citations or speed")
+            raise SettingsError(f"there is no evaluation {name!r}; use citations, references or speed")
     if json:
         print_json(report.as_json())
     else:

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -20,10 +20,6 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from indexer.errors import PaperkinError
-from indexer.papers import ChangeKind
-
-if TYPE_CHECKING:
-    from indexer.pipeline import CrawlSummary, LinkSummary, UpdateSummary
 
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -170,53 +166,3 @@ def _give_up_output() -> None:
     """Lead standard output nowhere, so that the interpreter's last flush is quiet."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def report_crawl(summary: CrawlSummary, watch: Stopwatch, *, as_json: bool) -> None:
-    """What a crawl did."""
-    kinds = {str(kind): summary.changes[kind] for kind in ChangeKind}
-    if as_json:
-        return print_json(
-            {"source": summary.source, "read": summary.read, **kinds, **_rejected(summary), **_spent(watch)}
-        )
-    told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count) or "nothing new"
-    print_text(f"crawled {summary.source}: {summary.read:,} papers ({told}) in {watch}")
-    return _tell_rejected(summary)
-
-
-def report_link(summary: LinkSummary, watch: Stopwatch, *, as_json: bool) -> None:
-    """What linking did."""
-    if as_json:
-        told: dict[str, Any] = {"source": summary.source, "read": summary.read, "new": summary.new}
-        return print_json(told | _rejected(summary) | _spent(watch))
-    print_text(f"linked {summary.source}: {summary.read:,} citations, {summary.new:,} new, in {watch}")
-    return _tell_rejected(summary)
-
-
-def report_update(summary: UpdateSummary, watch: Stopwatch, *, as_json: bool) -> None:
-    """What an update did."""
-    if as_json:
-        fields = ("published", "generation", "embedded", "papers", "topics", "citations")
-        return print_json({name: getattr(summary, name) for name in fields} | _spent(watch))
-    if not summary.published:
-        return print_text(f"nothing new: generation {summary.generation} is up to date ({watch})")
-    return print_text(
-        f"generation {summary.generation}: {summary.embedded:,} papers embedded, {summary.papers:,} papers, "
-        f"{summary.citations:,} citations, {summary.topics} topics, in {watch}"
-    )
-
-
-def _rejected(summary: CrawlSummary | LinkSummary) -> dict[str, Any]:
-    shown = [{"where": one.where, "reason": one.reason} for one in summary.rejected]
-    return {"rejected": summary.rejected_count, "rejected_records": shown}
-
-
-def _spent(watch: Stopwatch) -> dict[str, Any]:
-    return {"seconds": round(watch.seconds, 2), "peak_megabytes": watch.peak_megabytes}
-
-
-def _tell_rejected(summary: CrawlSummary | LinkSummary) -> None:
-    for one in summary.rejected[:10]:
-        warn(f"left out {one.where}: {one.reason}")
-    if summary.rejected_count > 10:
-        warn(f"{summary.rejected_count:,} records were left out; --json names the first 100")

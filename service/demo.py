@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from indexer import pipeline
+from indexer.crawling import crawl
 from indexer.library import open_builder, open_library, open_store
-from indexer.pipeline import Progress
+from indexer.linking import link
+from indexer.progress import Progress, silent
 from indexer.settings import Settings
 from indexer.sources import open_citation_source, open_paper_source
 from service.pages import render_text
@@ -29,7 +30,7 @@ def run_demo(folder: Path, progress: Progress, say: Callable[[str], None]) -> Se
     return settings
 
 
-def build_sample(settings: Settings, progress: Progress = pipeline.silent) -> None:
+def build_sample(settings: Settings, progress: Progress = silent) -> None:
     """Crawl, link and update from the files of the package `indexer.sample`."""
 
     def clock() -> datetime:
@@ -39,9 +40,9 @@ def build_sample(settings: Settings, progress: Progress = pipeline.silent) -> No
         store = open_store(settings)
         try:
             papers = open_paper_source(f"snapshot:{sample / 'papers.jsonl'}")
-            pipeline.crawl(store, papers, clock=clock, progress=progress)
+            crawl(store, papers, clock=clock, progress=progress)
             citations = open_citation_source(f"citations:{sample / 'citations.tsv'}")
-            pipeline.link(store, citations, clock=clock, progress=progress)
+            link(store, citations, clock=clock, progress=progress)
         finally:
             store.close()
     with open_builder(settings, progress=progress) as builder:

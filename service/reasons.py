@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from indexer.library import Derived
 from indexer.papers import Paper
 from indexer.plain_text import readable
-from indexer.ports import Keys, PaperReader
+from indexer.ports import PaperReader
+from indexer.tables import Keys
 from indexer.words import stem
 from service.answers import Named, Reason, Signal
 from service.candidates import Candidates

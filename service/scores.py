@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.citations import CitationGraph
-from indexer.ports import Keys
+from indexer.tables import Keys
 
 if TYPE_CHECKING:
     from indexer.library import Derived

@@ -44,7 +44,17 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine's own PAPERKIN_ settings change no test."""
+    """The machine's own PAPERKIN_ settings change no test, nor do its proxies and the width of its terminal."""
+    for name in (
+        "COLUMNS",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+    ):
+        monkeypatch.delenv(name, raising=False)
     for name in [name for name in os.environ if name.startswith("PAPERKIN_") and name != "PAPERKIN_SHARED"]:
         monkeypatch.delenv(name)
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from indexer import pipeline
-from indexer.ports import Vectors
+from indexer import updating
+from indexer.tables import Vectors
 from tests.failing_files import Step
 from tests.libraries import settings_in, update
 from tests.toy_embedder import ToyEmbedder
@@ -44,7 +44,7 @@ def main(deaths: Sequence[str]) -> None:
     """Say which updates did not die as they should have."""
     for module in ("faiss", "sklearn.cluster", "indexer.topics"):
         import_module(module)
-    pipeline.EMBEDDED_TOGETHER = CHUNK
+    updating.EMBEDDED_TOGETHER = CHUNK
     for folder, _, death in (one.partition("=") for one in deaths):
         if not (child := os.fork()):
             die(Path(folder), death)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from indexer.generations import Files, Generation, Generations
 from indexer.library import open_builder, open_store
 from indexer.papers import Citation, Paper, PaperId
-from indexer.pipeline import UpdateSummary
 from indexer.settings import Settings
+from indexer.updating import UpdateSummary
 from tests.builders import NOW, a_paper
 from tests.toy_embedder import ToyEmbedder
 
@@ -21,7 +22,7 @@ TOPICS = {
 }
 
 
-def settings_in(folder: Path, **fields: str) -> Settings:
+def settings_in(folder: Path, **fields: Any) -> Settings:
     """Settings of a library in a folder of the test."""
     return Settings(library=f"sqlite:///{folder / 'library.db'}", **fields)
 

@@ -296,7 +296,8 @@ def test_the_json_of_a_page_made_by_hand() -> None:
     assert [topic["id"] for topic in data["topics"]] == ["2", "2.1"]
     first = data["related"][0]
     assert list(first) == [
-        *("id", "url", "title", "authors", "categories", "submitted", "day_known", "license", "withdrawn"),
+        *("id", "url", "title", "authors", "categories", "submitted", "day_known"),
+        *("license", "open_license", "withdrawn"),
         *("similarity", "relevance", "score", "summary", "because", "reasons"),
     ]
     assert first["reasons"][2]["papers"][1] == {"id": "2401.00008", "title": ""}

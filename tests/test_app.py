@@ -13,9 +13,10 @@ from fastapi.testclient import TestClient
 
 from indexer.errors import GenerationError, StoreError
 from indexer.papers import PaperId
-from service import app as web
-from service.app import create_app, preferred
+from service import site as web
+from service.app import create_app
 from service.paper_page import SAMPLE_COMMENT
+from service.problems import preferred
 from tests.builders import a_paper
 from tests.libraries import build, chain, settings_in, three_topics
 

@@ -75,14 +75,22 @@ class TestImports:
     @pytest.mark.parametrize(
         ("library", "modules"),
         {
+            "arxiv": ("indexer/sources/arxiv_api/source.py", "indexer/sources/arxiv_api/pages.py"),
             "faiss": ("indexer/vectors/faiss_index.py", "indexer/vectors/inverted.py"),
-            "fastapi": ("service/api.py", "service/app.py"),
+            "fastapi": ("service/api.py", "service/app.py", "service/problems.py", "service/site.py"),
+            "lxml": ("indexer/sources/",),
             "networkx": ("indexer/citations.py",),
+            "requests": ("indexer/sources/",),
             "sentence_transformers": ("indexer/embedding.py", "service/evaluation/speed.py"),
             "sklearn": ("indexer/topics.py",),
             "sqlite3": ("indexer/store/",),
             "torch": (),
-            "typer": ("service/cli.py", "service/console.py"),
+            "typer": (
+                "service/cli.py",
+                "service/cli_options.py",
+                "service/console.py",
+                "service/operating.py",
+            ),
         }.items(),
     )
     def test_a_library_is_known_to_its_adapter_alone(self, library: str, modules: tuple[str, ...]) -> None:
@@ -104,6 +112,7 @@ def imported(tree: ast.AST) -> set[str]:
 
 
 HEAVY = ("torch", "transformers", "sentence_transformers", "sklearn", "scipy", "networkx", "pandas", "faiss")
+OF_SOURCES = ("arxiv", "lxml", "requests")
 OF_THE_SERVER = ("fastapi", "uvicorn", "numpy", "jinja2")
 
 
@@ -124,8 +133,8 @@ class TestLoading:
         ("module", "unwanted"),
         [
             ("service.app", HEAVY),
-            ("indexer.library", HEAVY),
-            ("service.cli", HEAVY + OF_THE_SERVER),
+            ("indexer.library", HEAVY + OF_SOURCES),
+            ("service.cli", HEAVY + OF_THE_SERVER + OF_SOURCES),
         ],
     )
     def test_starting_loads_nothing_heavy(self, module: str, unwanted: tuple[str, ...]) -> None:

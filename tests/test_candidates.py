@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from indexer.library import Library, open_library
 from indexer.papers import Citation, Paper, PaperId
-from indexer.ports import Filters, Keys, Vectors
+from indexer.tables import Filters, Keys, Vectors
 from service.answers import Signal
 from service.candidates import NEAREST_TEXTS, Candidates, Query, _strongest, find_candidates
 from service.ranking import COLUMN, SIGNALS

@@ -22,7 +22,7 @@ from indexer.citations import (
     shared,
     shortest_path,
 )
-from indexer.ports import Edges
+from indexer.tables import Edges
 
 
 def a_graph(edges: list[tuple[int, int]], held: list[int] | None = None) -> CitationGraph:
@@ -153,6 +153,25 @@ def test_neighbourhood_keeps_the_strongest_and_the_edges_among_them() -> None:
     assert {1, 2} <= set(picture.nodes)
     assert picture.has_edge(1, 2)
     assert all(edge in set(edges) for edge in picture.edges)
+
+
+def test_neighbourhood_among_some_nodes_has_the_strongest_of_them() -> None:
+    graph = a_graph([(1, key) for key in range(2, 12)] + [(3, 2), (4, 2)])
+    centre = graph.position(1)
+    assert centre is not None
+    among = np.isin(graph.keys, [5, 7, 9, 11])
+    assert set(neighbourhood(graph, centre, among=among).nodes) == {1, 5, 7, 9, 11}
+    assert len(neighbourhood(graph, centre, most=2, among=among).nodes) == 3
+
+
+def test_a_path_goes_only_through_what_it_may() -> None:
+    graph = a_graph([(1, 2), (2, 9), (1, 3), (3, 4), (4, 9)])
+    start, goal = graph.position(1), graph.position(9)
+    assert start is not None
+    assert goal is not None
+    for through, chain in (([2, 3, 4], [1, 2, 9]), ([3, 4], [1, 3, 4, 9]), ([3], None), ([], None)):
+        found = shortest_path(graph, start, goal, through=np.isin(graph.keys, through))
+        assert (None if found is None else graph.keys[found].tolist()) == chain
 
 
 def test_saved_and_loaded_is_the_same(tmp_path: Path) -> None:

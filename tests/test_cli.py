@@ -22,7 +22,7 @@ from tests.conftest import Demo
 from tests.libraries import linked_topics
 from tests.packed import PACKERS, torn
 
-COMMANDS = "crawl link update status page related search topics graph serve evaluate demo".split()
+COMMANDS = "crawl link update sync status page related search topics graph serve evaluate demo".split()
 SAMPLE = Path("indexer/sample")
 
 
@@ -198,7 +198,7 @@ def test_a_broken_line_is_reported_with_its_number_and_the_rest_is_loaded(tmp_pa
     source = snapshot(tmp_path / "a.jsonl", "2301.00001", "2301.00002", broken='{"id": "2301.0')
     ran = paperkin("crawl", source)
     assert ran.code == 0
-    assert "2 papers (2 new)" in ran.out
+    assert "2 papers (2 new, 1 quarantined)" in ran.out
     assert ran.err.startswith("paperkin: left out line 2: not JSON")
     assert held("paperkin.db") == 2
     told = paperkin("crawl", source, "--library", "other.db", "--json")
@@ -295,15 +295,21 @@ def test_ids_of_which_none_is_known_are_a_failure(library: str, tmp_path: Path) 
         (["related", "2306.00017", "-k", "0"], "invalid value for '-k'"),
         (["related", "2306.00017", "--no-such"], "no such option: --no-such (see `paperkin related --help`)"),
         (["serve", "--port", "70000"], "invalid value for '--port'"),
-        (["crawl", "oracle:x"], "'oracle:x' names no source of papers; known are snapshot:PATH"),
-        (["link", "snapshot:x"], "'snapshot:x' names no source of citations; known are citations:PATH"),
+        (
+            ["crawl", "oracle:x"],
+            "'oracle:x' names no source of papers; known are oai-pmh:[SET], arxiv:QUERY, rss:CATEGORIES, snapshot:PATH",
+        ),
+        (
+            ["link", "snapshot:x"],
+            "'snapshot:x' names no source of citations; known are semantic-scholar:, openalex:, references:PATH,",
+        ),
         (["status", "--library", "mysql://x"], "unknown kind of library 'mysql'"),
         (["page", "2306.00017", "--format", "pdf"], "--format pdf is unknown; use text, html, json"),
         (["page", "2306.0001"], "'2306.0001' is not an arXiv identifier"),
         (["related"], "nothing to be related to: give at least one paper that you like, or a text"),
         (["related", "2306.00017", "--ids-from", "x"], "give the ids either as arguments or with --ids-from"),
         (["related", "a\nb"], "'a\\nb' is not an arXiv identifier"),
-        (["evaluate", "taste"], "there is no evaluation 'taste'; use citations or speed"),
+        (["evaluate", "taste"], "there is no evaluation 'taste'; use citations, references or speed"),
         (["evaluate", "citations"], "evaluate citations needs --judgements FILE"),
     ],
 )

@@ -7,15 +7,12 @@ import errno
 import io
 import json
 import time
-from typing import Any
 
 import pytest
 import typer
 from rich.console import Console
 
 from indexer import errors
-from indexer.papers import ChangeKind, Rejected
-from indexer.pipeline import CrawlSummary, LinkSummary, UpdateSummary
 from service import console
 from service.console import Bars, Stopwatch, errors_in_one_line, print_json, print_table, print_text, warn
 from tests.commands import Ran, failed
@@ -151,39 +148,3 @@ def test_a_stopwatch_counts_seconds_and_memory() -> None:
     assert 0.01 <= watch.seconds < 5
     assert 10 < watch.peak_megabytes < 100_000
     assert str(watch).endswith(" MB at most")
-
-
-# --- reports ----------------------------------------------------------------------------------------------
-
-
-def report(report: Any, summary: object, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
-    report(summary, Stopwatch(), as_json=False)
-    return capsys.readouterr()
-
-
-def test_a_crawl_tells_what_became_of_the_papers(capsys: pytest.CaptureFixture[str]) -> None:
-    summary = CrawlSummary("snapshot:x")
-    summary.changes.update({ChangeKind.NEW: 1200, ChangeKind.UNCHANGED: 3})
-    out, err = report(console.report_crawl, summary, capsys)
-    assert out.startswith("crawled snapshot:x: 1,203 papers (1,200 new, 3 unchanged) in 0.")
-    assert err == ""
-
-
-def test_many_records_left_out_are_counted_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    rejected = [Rejected(f"line {number}", "no id") for number in range(1, 101)]
-    summary = LinkSummary("citations:x", read=7, new=2, rejected=rejected, rejected_count=1500)
-    out, err = report(console.report_link, summary, capsys)
-    assert out.startswith("linked citations:x: 7 citations, 2 new, in 0.")
-    lines = err.splitlines()
-    assert lines[0] == "paperkin: left out line 1: no id"
-    assert len(lines) == 11
-    assert lines[-1] == "paperkin: 1,500 records were left out; --json names the first 100"
-
-
-def test_an_update_tells_whether_there_was_anything_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    done = UpdateSummary(embedded=5, papers=1005, topics=9, citations=70, generation=3, published=True)
-    out, _ = report(console.report_update, done, capsys)
-    assert out.startswith("generation 3: 5 papers embedded, 1,005 papers, 70 citations, 9 topics, in ")
-    idle = UpdateSummary(embedded=0, papers=1005, topics=9, citations=70, generation=3, published=False)
-    out, _ = report(console.report_update, idle, capsys)
-    assert out.startswith("nothing new: generation 3 is up to date (")

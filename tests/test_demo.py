@@ -10,7 +10,7 @@ import pytest
 from indexer.errors import ModelError
 from indexer.library import open_library
 from indexer.papers import PaperId
-from indexer.pipeline import silent
+from indexer.progress import silent
 from service.answers import RelatedRequest
 from service.demo import SHOWN, run_demo
 from service.paper_page import SAMPLE_COMMENT

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.citations import CitationGraph, Positions, build_graph
-from indexer.ports import Edges
+from indexer.tables import Edges
 from service.answers import Signal
 from service.evidence import find_evidence
 

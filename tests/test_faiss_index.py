@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.ports import Keys, VectorIndex, Vectors
+from indexer.ports import VectorIndex
+from indexer.tables import Keys, Vectors
 from indexer.vectors import faiss_index, inverted
 from indexer.vectors.exact import ExactIndex
 from indexer.vectors.faiss_index import FLAT_LIMIT, FaissIndex

@@ -26,6 +26,7 @@ def the_paper(**fields: object) -> Paper:
         ("https://arxiv.org/licenses/assumed-1991-2003", "http://arxiv.org/licenses/assumed-1991-2003/"),
         (" http://arxiv.org/licenses/nonexclusive-distrib/1.0/ ",
          "http://arxiv.org/licenses/nonexclusive-distrib/1.0/"),
+        ("https://creativecommons.org/licenses/by-sa/2.5", "http://creativecommons.org/licenses/by-sa/2.5/"),
         ("https://example.org/mine", "https://example.org/mine"),
         ("https://creativecommons.org/licenses/by/4.0/x/y", "https://creativecommons.org/licenses/by/4.0/x/y"),
         ("CC-BY", "CC-BY"),

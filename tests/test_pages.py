@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.papers import Author, Paper, PaperId, Version
-from indexer.ports import Filters
+from indexer.tables import Filters
 from service import pages
 from service.answers import Found, Named, PaperPage, SearchAnswer, TopicAnswer
 from service.pages import license_name, render_html, render_text

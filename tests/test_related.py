@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from indexer.errors import InvalidPaperId, ModelError, SettingsError, UnknownPaper
 from indexer.library import Library, open_library
 from indexer.papers import Citation, Paper, PaperId
-from indexer.ports import Filters
+from indexer.tables import Filters
 from service.answers import RelatedRequest, Signal
 from service.ranking import BASELINE
 from service.related import MOST_RESULTS, related

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer import pipeline
+from indexer import updating
 from indexer.errors import GenerationError, StoreError
 from indexer.generations import CURRENT, Files
 from indexer.library import open_builder, open_library
 from indexer.papers import Citation, Paper
-from indexer.pipeline import EMBEDDED_TOGETHER
-from indexer.ports import Vectors
 from indexer.settings import Settings
+from indexer.tables import Vectors
+from indexer.updating import EMBEDDED_TOGETHER
 from tests.builders import a_paper, an_id
 from tests.dying_updates import CHUNK
 from tests.failing_files import Step
@@ -111,7 +111,7 @@ class TestDeath:
 
 
 class TestFullDisk:
-    def limited(self, builder: pipeline.Builder, size: int) -> str:
+    def limited(self, builder: updating.Builder, size: int) -> str:
         """What an update says when no file may grow beyond `size` bytes."""
         resource = pytest.importorskip("resource", reason="this system limits no file sizes")
         before = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.citations import CitationGraph, build_graph
-from indexer.ports import Edges
+from indexer.tables import Edges
 from service.scores import Scores, paper_scores
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from indexer.library import Library, open_library, open_store
 from indexer.papers import Author, Citation, PaperId
-from indexer.ports import Filters
+from indexer.tables import Filters
 from service.search import LONGEST_QUERY, search
 from tests.builders import NOW, a_paper, an_id
 from tests.libraries import build, settings_in

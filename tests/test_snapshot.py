@@ -4,7 +4,7 @@ import json
 import lzma
 import random
 import tracemalloc
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.errors import SourceError
-from indexer.papers import Author, Paper, PaperId, Rejected, Version
+from indexer.papers import Author, Paper, PaperId, Rejected, Version, Window
 from indexer.sources import lines
 from indexer.sources.lines import BadRecord
 from indexer.sources.snapshot import BATCH, Snapshot, read_paper
@@ -352,3 +352,38 @@ def test_real_papers_are_read_without_loss(shared: Path) -> None:
     assert len({paper.id for paper in papers}) == 6196
     assert all(paper.title and paper.title == " ".join(paper.title.split()) for paper in papers)
     assert 0 < sum(paper.day_known for paper in papers) < 6196
+
+
+class TestWindow:
+    LINES = (
+        '{"id": "2401.00001", "title": "A", "update_date": "2024-01-31"}\n'
+        '{"id": "2401.00002", "title": "B", "update_date": "2024-02-01"}\n'
+        '{"id": "2401.00003", "title": "C", "update_date": "2024-02-02"}\n'
+        '{"id": "2401.00004", "title": "D", "update_date": "soon"}\n'
+        '{"id": "2401.00005", "title": "E"}\n'
+    )
+
+    @pytest.mark.parametrize(
+        ("since", "until", "expected"),
+        [
+            (None, None, "12345"),
+            (date(2024, 2, 1), None, "2345"),
+            (None, date(2024, 2, 1), "1245"),
+            (date(2024, 2, 1), date(2024, 2, 1), "245"),
+        ],
+    )
+    def test_only_papers_changed_on_its_days_or_nobody_knows_when(
+        self, tmp_path: Path, since: date | None, until: date | None, expected: str
+    ) -> None:
+        path = tmp_path / "papers.jsonl"
+        path.write_text(self.LINES)
+        source = Snapshot(str(path), name="snapshot:x", window=Window(since, until))
+        papers = [paper for batch in source.batches() for paper in batch.papers]
+        assert "".join(str(paper.id)[-1] for paper in papers) == expected
+
+    def test_it_has_a_cursor_of_its_own(self, tmp_path: Path) -> None:
+        (tmp_path / "x").write_text(self.LINES)
+        window = Window(date(2024, 2, 1), date(2024, 3, 1))
+        source = Snapshot(str(tmp_path / "x"), name="snapshot:x", window=window)
+        assert source.name == "snapshot:x?from=2024-02-01&until=2024-03-01"
+        assert Snapshot(str(tmp_path / "x"), name="snapshot:x", window=Window()).name == "snapshot:x"

@@ -9,7 +9,7 @@ import pytest
 
 from indexer.errors import ModelError, ServingError, StoreError
 from indexer.library import open_store
-from indexer.pipeline import silent
+from indexer.progress import silent
 from service.evaluation import speed
 from service.evaluation.speed import measure_speed
 from tests.conftest import Demo

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from indexer.library import open_builder, open_library, open_store
-from indexer.papers import Citation, Paper
+from indexer.papers import Citation, Paper, Rejected
 from indexer.settings import Settings
-from service.status import library_status, status_lines
+from indexer.tables import Reconciliation
+from service.status import library_status, month_rows, status_lines
 from tests.builders import NOW, a_paper, an_id
 from tests.libraries import build, chain, settings_in, three_topics
 from tests.toy_embedder import ToyEmbedder
@@ -122,4 +123,56 @@ def test_sources_are_listed_with_when_they_were_read(place: Settings) -> None:
     put(place, PAPERS[0])
     with open_library(place) as library:
         found = library_status(library)
-    assert found["sources"] == [{"name": "test:", "kind": "papers", "last_read": NOW.isoformat()}]
+    assert found["sources"] == [
+        {
+            "name": "test:",
+            "kind": "papers",
+            "last_read": NOW.isoformat(),
+            "quarantined": 0,
+            "compared": None,
+        }
+    ]
+
+
+def test_what_is_wrong_with_a_source_is_told(place: Settings) -> None:
+    put(place, PAPERS[0])
+    store = open_store(place)
+    with store.transaction():
+        store.put_quarantined([Rejected("line 7", "no id")], "test:", NOW)
+        store.put_reconciliation("test:", Reconciliation(1, NOW, finished=NOW))
+        store.put_vanished([PAPERS[0].id], "test:", NOW)
+    store.close()
+    with open_library(place) as library:
+        lines = status_lines(library_status(library))
+    assert (
+        "source      test: (last read 2026-08-20T12:00, compared 2026-08-20, 1 records quarantined)" in lines
+    )
+    assert "papers      1 (0 withdrawn, 1 vanished)" in lines
+
+
+def test_references_are_told_by_source_and_by_month(place: Settings) -> None:
+    put(place, *PAPERS)
+    store = open_store(place)
+    with store.transaction():
+        store.put_citations(chain(PAPERS), "most:", NOW)
+        store.put_citations(chain(PAPERS)[:1], "other:", NOW)
+    store.close()
+    with open_library(place) as library:
+        found = library_status(library)
+    references = found["references"]
+    assert (references["share"], references["by_source"]) == (0.9167, {"most:": 0.9167, "other:": 0.0278})
+    assert [one["month"] for one in references["by_month"]] == [
+        f"2023-{month:02}" for month in range(12, 0, -1)
+    ]
+    assert references["by_month"][-1] == {
+        "month": "2023-01",
+        "papers": 3,
+        "share": 0.3333,
+        "by_source": {"most:": 0.3333},
+    }
+    lines = status_lines(found)
+    assert "references  by source: 92% most:, 3% other:" in lines
+    assert any(line.startswith("references  by month: 2023-12 100%, 2023-11 100%") for line in lines)
+    rows = month_rows(found)
+    assert rows[0] == ("month", "papers", "with references", "most:", "other:")
+    assert rows[1] == ("2023-12", "3", "100%", "100%", "0%")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from indexer.errors import GenerationError, UnknownTopic
 from indexer.lexicon import fold
 from indexer.phrases import find_acronyms, plain, segments
-from indexer.ports import Vectors
+from indexer.tables import Vectors
 from indexer.topic_labels import Group, Name, join, name_topics, sentence
 from indexer.topics import Places, TopicTree, find_topics, load, place, save
 from tests.builders import unit_vectors

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from indexer.ports import Vectors
+from indexer.tables import Vectors
 
 
 class ToyEmbedder:

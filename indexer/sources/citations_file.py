@@ -26,6 +26,7 @@ class CitationsFile:
     def __init__(self, path: str, *, name: str) -> None:
         self._name = name
         self._file = LineFile(path)
+        self.remarks: list[str] = []
 
     @property
     def name(self) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -42,7 +44,7 @@ CANONICAL_CATEGORY = MappingProxyType(
 # The licences that arXiv has offered, as its keys have them: http, trailing slash.
 _LICENSE = re.compile(
     r"https?://(?:www\.)?(?P<key>"
-    r"creativecommons\.org/licenses/(?:by|by-sa|by-nc|by-nd|by-nc-sa|by-nc-nd)/[1-4]\.0"
+    r"creativecommons\.org/licenses/(?:by|by-sa|by-nc|by-nd|by-nc-sa|by-nc-nd)/(?:[1-4]\.0|2\.5)"
     r"|creativecommons\.org/(?:publicdomain/(?:zero|mark)/1\.0|licenses/publicdomain)"
     r"|arxiv\.org/licenses/(?:nonexclusive-distrib/1\.0|assumed-1991-2003)"
     r")(?:/(?:legalcode|deed)?(?:\.[a-z-]+)?)?",
@@ -185,3 +187,30 @@ def is_withdrawn(comments: str | None, abstract: str) -> bool:
 def _names_it(text: str) -> bool:
     lower = text.lower()
     return "withdraw" in lower or "retracted" in lower or "removed by arxiv" in lower
+
+
+_RFC_822 = re.compile(
+    r"(?:[A-Z][a-z]{2}, +)?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) +(?:GMT|UTC?|[+-]0000)",
+    re.ASCII,
+)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_RFC_822_LOOSELY = re.compile(
+    r"(?:[A-Z][a-z]{2}, *)?\d{1,2} [A-Z][a-z]{2} (?:19|20)\d\d \d\d:\d\d(?::\d\d)? *(?:[A-Z]{1,4}|[+-]\d{4})?",
+    re.ASCII,
+)
+
+
+def rfc_822_moment(text: str) -> datetime | None:
+    """Read an RFC 822 date as UTC; None if it is none."""
+    bare = text.strip()
+    try:
+        if found := _RFC_822.fullmatch(bare):
+            day, month, year, hour, minute, second = found.groups()
+            return datetime(
+                int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC
+            )
+        # The parser makes a date of nearly anything: of the year MMXXVI it makes 2000.
+        moment = parsedate_to_datetime(bare) if _RFC_822_LOOSELY.fullmatch(bare) else None
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError):
+        return None
+    return moment and (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))

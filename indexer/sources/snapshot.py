@@ -5,54 +5,71 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import UTC, date, datetime
 
 from indexer.errors import InvalidPaperId
-from indexer.papers import Author, Paper, PaperBatch, PaperId, Version
+from indexer.papers import Author, Paper, PaperBatch, PaperId, Version, Window
 from indexer.plain_text import one_line
 from indexer.sources.lines import BadRecord, LineFile
-from indexer.sources.metadata import author, canonical_categories, is_withdrawn, license_uri, split_authors
+from indexer.sources.metadata import (
+    author,
+    canonical_categories,
+    is_withdrawn,
+    license_uri,
+    rfc_822_moment,
+    split_authors,
+)
 
 BATCH = 1_000
 
 _VERSION = re.compile(r"v?([1-9]\d{0,3})", re.ASCII)
-_RFC_822 = re.compile(
-    r"(?:[A-Z][a-z]{2}, +)?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) +(?:GMT|UTC?|[+-]0000)",
-    re.ASCII,
-)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Snapshot:
     """A `PaperSource` over the snapshot, plain or as gzip, xz or zstd; the path `-` is the standard input.
 
-    Every field but the id may be missing, null or of a wrong type, and is then taken as unknown.
+    Every field but the id may be missing, null or of a wrong type, and is then taken as unknown. A `window` lets
+    only papers pass that were changed on its days (`update_date`), or nobody knows when; it has a cursor of its own.
     """
 
-    def __init__(self, path: str, *, name: str) -> None:
-        self._name = name
+    def __init__(self, path: str, *, name: str, window: Window | None = None) -> None:
+        self._window = window or Window()
+        self._name = f"{name}?{window}" if window else name
         self._file = LineFile(path)
+        self.remarks: list[str] = []
 
     @property
     def name(self) -> str:
-        """The URL that opened the source."""
+        """The URL that opened the source, and its window."""
         return self._name
 
     def batches(self, cursor: str | None = None) -> Iterator[PaperBatch]:
         """Deliver the papers after `cursor`, 1,000 at a time; `position` is the share of bytes read."""
-        for batch in self._file.batches(read_paper, size=BATCH, cursor=cursor):
+        for batch in self._file.batches(self._read, size=BATCH, cursor=cursor):
             yield PaperBatch(batch.records, batch.rejected, batch.cursor, batch.position)
+
+    def _read(self, line: str) -> Paper | None:
+        record = _record(line)
+        changed = _day(record.get("update_date")) if self._window else None
+        return None if changed is not None and changed not in self._window else _paper(record)
 
 
 def read_paper(line: str) -> Paper:
     """Make a paper of one line; raise `BadRecord` if it is no JSON object with an id."""
+    return _paper(_record(line))
+
+
+def _record(line: str) -> dict[str, object]:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise BadRecord(f"not JSON: {error}") from error
     if not isinstance(record, dict):
         raise BadRecord(f"not an object but a {type(record).__name__}")
+    return record
+
+
+def _paper(record: dict[str, object]) -> Paper:
     identifier = _identifier(record.get("id"))
     abstract, comments = _text(record, "abstract"), _optional(record, "comments")
     license_name = _optional(record, "license")
@@ -71,6 +88,13 @@ def read_paper(line: str) -> Paper:
         submitter=_optional(record, "submitter"),
         withdrawn=is_withdrawn(comments, abstract),
     )
+
+
+def _day(value: object) -> date | None:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _identifier(value: object) -> PaperId:
@@ -132,25 +156,10 @@ def _versions(value: object, identifier: PaperId) -> tuple[Version, ...]:
 
 
 def _created(value: object, number: int, identifier: PaperId) -> datetime | None:
-    moment = _moment(value) if isinstance(value, str) else None
+    moment = rfc_822_moment(value) if isinstance(value, str) else None
     # Data sets derived from arXiv that know only the month date version 1 to its first midnight, so that very
     # second means "day unknown". A paper truly submitted in it loses nothing: it then counts as of the first
     # of its month, which is the same day.
     if moment and number == 1 and moment == datetime.combine(identifier.first_day, datetime.min.time(), UTC):
         return None
     return moment
-
-
-def _moment(text: str) -> datetime | None:
-    """Read an RFC 822 date as UTC; None if it is none."""
-    bare = text.strip()
-    try:
-        if found := _RFC_822.fullmatch(bare):
-            day, month, year, hour, minute, second = found.groups()
-            return datetime(
-                int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC
-            )
-        moment = parsedate_to_datetime(bare)
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError):
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from indexer.errors import GenerationError
-from indexer.ports import Keys, Similarities, Vectors
+from indexer.tables import Keys, Similarities, Vectors
 from indexer.vectors.ranking import (
     checked_keys,
     checked_pairs,

@@ -28,7 +28,7 @@ from typing import Self
 import numpy as np
 
 from indexer.errors import GenerationError
-from indexer.ports import Keys, Similarities, Vectors
+from indexer.tables import Keys, Similarities, Vectors
 from indexer.vectors import sealed
 from indexer.vectors.inverted import Inverted, Native, threads_for, training_size
 from indexer.vectors.ranking import (

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from indexer.ports import Keys, Similarities, Vectors
+from indexer.tables import Keys, Similarities, Vectors
 from indexer.vectors.ranking import longest, rows_of
 
 Native: TypeAlias = Any  # an object of FAISS, whose stubs lack much of what it has

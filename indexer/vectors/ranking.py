@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from indexer.ports import Keys, Similarities, Vectors
+from indexer.tables import Keys, Similarities, Vectors
 
 Rows = npt.NDArray[np.intp]
 Propose = Callable[[Vectors, int], tuple[Keys, Similarities]]

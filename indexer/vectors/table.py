@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.arrays import map_array, save_array
-from indexer.ports import Keys, Similarities, Vectors
+from indexer.tables import Keys, Similarities, Vectors
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import numpy as np
 from indexer.errors import SourceError
 from indexer.library import Derived, Library
 from indexer.papers import Paper, PaperId
-from indexer.pipeline import Progress, silent
-from indexer.ports import Filters, Keys
+from indexer.progress import Progress, silent
+from indexer.tables import Filters, Keys
 from indexer.words import words_of
 from service.answers import RelatedRequest
 from service.evaluation.judgements import Judgements
@@ -160,9 +160,14 @@ def table(report: Report) -> list[tuple[str, ...]]:
     """The report as rows of text, the header first; the gain is against the first system, query by query."""
     rows: list[tuple[str, ...]] = [("system", *MEASURES, "gain in nDCG@20", "ms each")]
     for outcome in report.outcomes:
-        cells = [f"{one.mean:.3f} {_between(one, '.3f')}" for one in outcome.intervals]
+        cells = [shown(one) for one in outcome.intervals]
         rows.append((outcome.system, *cells, _gain(outcome.against_baseline), f"{outcome.milliseconds:.1f}"))
     return rows
+
+
+def shown(interval: Interval) -> str:
+    """An interval for a table: `0.520 [.510, .529]`."""
+    return f"{interval.mean:.3f} {_between(interval, '.3f')}"
 
 
 def _gain(against: Comparison | None) -> str:

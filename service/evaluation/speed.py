@@ -16,7 +16,7 @@ import numpy as np
 
 from indexer.errors import ServingError, StoreError
 from indexer.library import Library, open_library
-from indexer.pipeline import Progress
+from indexer.progress import Progress
 from indexer.settings import Settings
 
 _TEXTS = 384  # in each of the two runs of each encoder

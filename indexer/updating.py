@@ -1,82 +1,32 @@
-"""Building the library: crawl, link, update. Each step may be repeated and resumed; each does only what is due."""
+"""Updating: everything derived brought up to what the store holds. It may be repeated and resumed."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
+from indexer import duplicates
 from indexer.catalogue import Catalogue
 from indexer.citations import build_graph
+from indexer.duplicates import Marks
 from indexer.errors import GenerationError, ModelError
 from indexer.generations import JSON, Draft, Generation, Generations
-from indexer.papers import ChangeKind, PaperId, Rejected
-from indexer.ports import (
-    CitationSource,
-    Embedder,
-    Keys,
-    PaperReader,
-    PaperSource,
-    PaperStore,
-    StoreStatus,
-    VectorIndex,
-    Vectors,
-)
+from indexer.papers import Paper
+from indexer.ports import Embedder, PaperStore, VectorIndex
+from indexer.progress import Clock, Progress, silent
+from indexer.tables import Keys, StoreStatus, Vectors
 from indexer.vectors import load_index, new_index
 from indexer.vectors.table import VectorTable
 from indexer.words import index_words
 
 # Raised when the form of the derived files changes: older generations are then rebuilt, not misread.
-DERIVED_FORMAT = 2
+DERIVED_FORMAT = 3
 INDEX_FILE = "index.bin"
 EMBEDDED_TOGETHER = (
     256  # texts in one transaction: what an interruption costs, about six seconds on two cores
 )
-_REJECTED_SHOWN = 100
-
-Clock = Callable[[], datetime]
-
-
-class Progress(Protocol):
-    """Told how far a step is: `done` of `total` (None where nobody knows) in `unit`."""
-
-    def __call__(self, step: str, done: float, total: float | None, unit: str = "") -> None:
-        """Show it."""
-        ...
-
-
-def silent(step: str, done: float, total: float | None, unit: str = "") -> None:
-    """Show nothing."""
-
-
-@dataclass(slots=True)
-class CrawlSummary:
-    """What a crawl did: papers by kind of change, and records left out (the first 100 by name)."""
-
-    source: str
-    changes: Counter[ChangeKind] = field(default_factory=Counter)
-    rejected: list[Rejected] = field(default_factory=list)
-    rejected_count: int = 0
-
-    @property
-    def read(self) -> int:
-        """Papers read, whatever became of them."""
-        return self.changes.total()
-
-
-@dataclass(slots=True)
-class LinkSummary:
-    """What linking did: citations read, those new to the library, and records left out."""
-
-    source: str
-    read: int = 0
-    new: int = 0
-    rejected: list[Rejected] = field(default_factory=list)
-    rejected_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,52 +39,6 @@ class UpdateSummary:
     citations: int
     generation: int
     published: bool
-
-
-def crawl(
-    store: PaperStore, source: PaperSource, *, clock: Clock, progress: Progress = silent
-) -> CrawlSummary:
-    """Store every paper of a source, a batch in a transaction; killed anywhere, nothing is half stored."""
-    summary = CrawlSummary(source.name)
-    progress("crawl", 0, None, "papers")
-    for batch in source.batches(store.cursor(source.name)):
-        with store.transaction():
-            changes = store.put_papers(batch.papers, source.name, clock())
-            store.put_cursor(source.name, "papers", batch.cursor, clock())
-        summary.changes.update(change.kind for change in changes)
-        _note(summary, batch.rejected)
-        _tell(progress, "crawl", summary.read, batch.position, "papers")
-    return summary
-
-
-def link(
-    store: PaperStore, source: CitationSource, *, clock: Clock, progress: Progress = silent
-) -> LinkSummary:
-    """Store every citation of a source, a batch in a transaction."""
-    summary = LinkSummary(source.name)
-    progress("link", 0, None, "citations")
-    for batch in source.batches(_held(store), store.cursor(source.name)):
-        with store.transaction():
-            summary.new += store.put_citations(batch.citations, source.name, clock())
-            store.put_cursor(source.name, "citations", batch.cursor, clock())
-        summary.read += len(batch.citations)
-        _note(summary, batch.rejected)
-        _tell(progress, "link", summary.read, batch.position, "citations")
-    return summary
-
-
-def _held(store: PaperReader) -> Iterator[PaperId]:
-    for _, paper in store.all_papers():
-        yield paper.id
-
-
-def _note(summary: CrawlSummary | LinkSummary, rejected: Sequence[Rejected]) -> None:
-    summary.rejected_count += len(rejected)
-    summary.rejected.extend(rejected[: _REJECTED_SHOWN - len(summary.rejected)])
-
-
-def _tell(progress: Progress, step: str, done: int, position: float | None, unit: str) -> None:
-    progress(step, done, done / position if position else None, unit)
 
 
 def source_facts(status: StoreStatus, catalogue: Catalogue) -> dict[str, JSON]:
@@ -243,7 +147,7 @@ class Builder:
         edges = self.store.edges()
         graph = build_graph(edges, catalogue.keys)
         self._step(2)
-        titles, abstracts = self._texts(catalogue.keys)
+        titles, abstracts, marks = self._texts(catalogue.keys)
         words = index_words(titles, abstracts)
         self._step(3)
         placed = catalogue.rows(keys).tolist()
@@ -260,6 +164,7 @@ class Builder:
             VectorTable.of(keys, vectors).save(draft.path)
             graph.save(draft.path)
             words.save(draft.path)
+            duplicates.save(self._same_work(catalogue.keys, marks), draft.path)
             topics.save(tree, draft.path)
             index.save(draft.path / INDEX_FILE)
             return facts | {
@@ -295,11 +200,26 @@ class Builder:
             return None
         return VectorTable.load(current.path), load_index(self.index_url, current.path / INDEX_FILE)
 
-    def _texts(self, keys: Keys) -> tuple[list[str], list[str]]:
-        """Titles and abstracts of the keys, in their (ascending) order."""
+    def _texts(self, keys: Keys) -> tuple[list[str], list[str], Marks]:
+        """Titles, abstracts and marks of the keys, in their (ascending) order."""
         wanted = set(keys.tolist())
-        papers = [(paper.title, paper.abstract) for key, paper in self.store.all_papers() if key in wanted]
-        return [title for title, _ in papers], [abstract for _, abstract in papers]
+        titles: list[str] = []
+        abstracts: list[str] = []
+
+        def read() -> Iterator[Paper]:
+            for key, paper in self.store.all_papers():
+                if key in wanted:
+                    titles.append(paper.title)
+                    abstracts.append(paper.abstract)
+                    yield paper
+
+        marks = duplicates.marks_of(read())
+        return titles, abstracts, marks
+
+    def _same_work(self, keys: Keys, marks: Marks) -> Keys:
+        """The record that stands for the work of each: found anew each time, for a title or a DOI may change."""
+        alike = keys[duplicates.suspects(marks)].tolist()
+        return duplicates.same_work(keys, marks, self.store.papers(alike))
 
     def _check(self, generation: Generation) -> None:
         """Search the written index for some of its own vectors: each must find itself, or an equal."""
