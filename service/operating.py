@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date, datetime
@@ -17,7 +17,7 @@ from indexer.papers import Window
 from indexer.settings import Settings
 from service import reports
 from service.cli_options import JsonOption, LibraryOption, QuietOption, now, settings_of
-from service.console import Bars, Stopwatch, print_json, print_table, print_text
+from service.console import Bars, Stopwatch, print_json, print_table, print_text, warn
 
 if TYPE_CHECKING:
     from indexer.ports import PaperStore
@@ -60,7 +60,7 @@ def crawl(
     from indexer.sources import open_paper_source
 
     watch, settings, window = Stopwatch(), settings_of(library), _window(since, until)
-    opened = open_paper_source(source, settings, window)
+    opened = open_paper_source(source, settings, window, waiting=_waiting(quiet=quiet))
     listed = opened if isinstance(opened, ListedSource) else None
     if (reconcile or accept_vanished) and (listed is None or window or dry_run):
         raise SettingsError(
@@ -94,7 +94,9 @@ def link(
     from indexer.sources import open_citation_source
 
     watch, settings = Stopwatch(), settings_of(library)
-    opened = open_citation_source(source, settings, partial(held_papers, settings))
+    opened = open_citation_source(
+        source, settings, partial(held_papers, settings), waiting=_waiting(quiet=quiet)
+    )
     with _store(settings) as store, Bars() as bars:
         linked = store_citations(store, opened, clock=now, progress=bars, everything=everything)
     reports.report_link(linked, watch, as_json=json, quiet=quiet)
@@ -148,8 +150,9 @@ def sync(
 
     watch, settings = Stopwatch(), settings_of(library)
     named = sort_sources(sources or _known_services(settings))
-    papers = [open_paper_source(url, settings) for url in named[0]]
-    citations = [open_citation_source(url, settings, partial(held_papers, settings)) for url in named[1]]
+    held, waiting = partial(held_papers, settings), _waiting(quiet=quiet)
+    papers = [open_paper_source(url, settings, waiting=waiting) for url in named[0]]
+    citations = [open_citation_source(url, settings, held, waiting=waiting) for url in named[1]]
     with (
         _store(settings) as store,
         Bars() as bars,
@@ -180,6 +183,11 @@ def status(
     print_text("\n".join(status_lines(found)))
     if by_month:
         print_table(month_rows(found))
+
+
+def _waiting(*, quiet: bool) -> Callable[[str], None] | None:
+    """Who is told what a source waits for."""
+    return None if quiet else warn
 
 
 @contextmanager

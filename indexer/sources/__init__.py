@@ -18,6 +18,7 @@ from indexer.ports import CitationSource, PaperSource
 from indexer.settings import Settings
 
 if TYPE_CHECKING:
+    from indexer.sources.polite.pace import Pace
     from indexer.sources.polite.session import PoliteSession
 
 Source = TypeVar("Source")
@@ -32,6 +33,13 @@ class Wanted:
     settings: Settings
     window: Window
     held: Callable[[], Iterable[Paper]]
+    waiting: Callable[[str], None] | None
+
+    def pace(self, name: str, interval: float) -> Pace:
+        """The pace of a service: that of all commands of this machine."""
+        from indexer.sources.polite.pace import Pace
+
+        return Pace(name, interval, self.settings.state_path, waiting=self.waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +52,32 @@ class Kind(Generic[Source]):
 
 
 def open_paper_source(
-    url: str, settings: Settings | None = None, window: Window | None = None
+    url: str,
+    settings: Settings | None = None,
+    window: Window | None = None,
+    *,
+    waiting: Callable[[str], None] | None = None,
 ) -> PaperSource:
     """Open a source of papers, such as `snapshot:PATH`, narrowed to a window of days.
 
-    Raise `SettingsError` for a URL that names none, `SourceError` for a file that is not there.
+    `waiting` is told what the source waits for, in words. Raise `SettingsError` for a URL that names none,
+    `SourceError` for a file that is not there.
     """
-    return _open(url, PAPER_SOURCES, "papers", settings, window=window)
+    narrowed = window or Window()
+    kind, rest = _kind_of(url, PAPER_SOURCES, "papers")
+    return kind.open(Wanted(url, rest, settings or Settings(), narrowed, tuple, waiting))
 
 
 def open_citation_source(
-    url: str, settings: Settings | None = None, held: Callable[[], Iterable[Paper]] = tuple
+    url: str,
+    settings: Settings | None = None,
+    held: Callable[[], Iterable[Paper]] = tuple,
+    *,
+    waiting: Callable[[str], None] | None = None,
 ) -> CitationSource:
     """Open a source of citations, such as `citations:PATH`; `held` reads the papers that `references:` may find."""
-    return _open(url, CITATION_SOURCES, "citations", settings, held=held)
+    kind, rest = _kind_of(url, CITATION_SOURCES, "citations")
+    return kind.open(Wanted(url, rest, settings or Settings(), Window(), held, waiting))
 
 
 def sort_sources(urls: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -88,19 +108,12 @@ def live_sources(urls: Iterable[str]) -> list[str]:
     return [url for url in urls if kinds.get(url.partition(":")[0])]
 
 
-def _open(
-    url: str,
-    known: Mapping[str, Kind[Source]],
-    what: str,
-    settings: Settings | None,
-    *,
-    window: Window | None = None,
-    held: Callable[[], Iterable[Paper]] = tuple,
-) -> Source:
+def _kind_of(url: str, known: Mapping[str, Kind[Source]], what: str) -> tuple[Kind[Source], str]:
+    """The kind of source that a URL names, and what stands after the scheme."""
     scheme, separator, rest = url.partition(":")
     kind = known.get(scheme) if separator else None
     if kind is not None and (rest or "[" in kind.form or kind.form.endswith(":")):
-        return kind.open(Wanted(url, rest, settings or Settings(), window or Window(), held))
+        return kind, rest
     forms = ", ".join(one.form for one in known.values())
     raise SettingsError(f"{url!r} names no source of {what}; known are {forms}")
 
@@ -110,12 +123,12 @@ def _unwindowed(wanted: Wanted, why: str) -> None:
         raise SettingsError(f"{wanted.url} cannot be narrowed by --since and --until: {why}")
 
 
-def _arxiv_session(settings: Settings) -> PoliteSession:
+def _arxiv_session(wanted: Wanted) -> PoliteSession:
     """One pace for all of arXiv's services: its terms count them together."""
-    from indexer.sources.polite.pace import Pace
     from indexer.sources.polite.session import PoliteSession
 
-    pace = Pace("arxiv", settings.arxiv_interval, settings.state_path)
+    settings = wanted.settings
+    pace = wanted.pace("arxiv", settings.arxiv_interval)
     return PoliteSession(pace, contact=settings.contact, block_on_403=True)
 
 
@@ -131,7 +144,7 @@ def _oai_pmh(wanted: Wanted) -> PaperSource:
     return OaiPmh(
         wanted.url,
         wanted.settings.oai_pmh,
-        _arxiv_session(wanted.settings),
+        _arxiv_session(wanted),
         set_spec=wanted.rest or None,
         window=wanted.window,
     )
@@ -140,7 +153,7 @@ def _oai_pmh(wanted: Wanted) -> PaperSource:
 def _arxiv_api(wanted: Wanted) -> PaperSource:
     from indexer.sources.arxiv_api.source import ArxivApi
 
-    session = _arxiv_session(wanted.settings)
+    session = _arxiv_session(wanted)
     return ArxivApi(wanted.url, wanted.settings.arxiv_api, session, query=wanted.rest, window=wanted.window)
 
 
@@ -148,7 +161,7 @@ def _rss(wanted: Wanted) -> PaperSource:
     from indexer.sources.rss import Rss
 
     _unwindowed(wanted, "a feed has what was announced last")
-    session = _arxiv_session(wanted.settings)
+    session = _arxiv_session(wanted)
     return Rss(
         wanted.url, wanted.settings.rss, session, categories=wanted.rest, clock=lambda: datetime.now(UTC)
     )
@@ -167,24 +180,21 @@ def _references(wanted: Wanted) -> CitationSource:
 
 
 def _semantic_scholar(wanted: Wanted) -> CitationSource:
-    from indexer.sources.polite.pace import Pace
     from indexer.sources.polite.session import PoliteSession
     from indexer.sources.semantic_scholar import SemanticScholar
 
     settings = wanted.settings
     key = {"x-api-key": settings.semantic_scholar_key} if settings.semantic_scholar_key else {}
-    pace = Pace("semantic-scholar", 1.0, settings.state_path)
-    session = PoliteSession(pace, contact=settings.contact, headers=key)
+    session = PoliteSession(wanted.pace("semantic-scholar", 1.0), contact=settings.contact, headers=key)
     return SemanticScholar(wanted.url, settings.semantic_scholar, session)
 
 
 def _openalex(wanted: Wanted) -> CitationSource:
     from indexer.sources.openalex import OpenAlex
-    from indexer.sources.polite.pace import Pace
     from indexer.sources.polite.session import PoliteSession
 
     settings = wanted.settings
-    session = PoliteSession(Pace("openalex", 0.1, settings.state_path), contact=settings.contact)
+    session = PoliteSession(wanted.pace("openalex", 0.1), contact=settings.contact)
     return OpenAlex(
         wanted.url, settings.openalex, session, key=settings.openalex_key, contact=settings.contact
     )
