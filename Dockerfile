@@ -25,7 +25,8 @@ COPY --from=build --chown=root:root /paperkin /paperkin
 USER paperkin
 WORKDIR /library
 VOLUME /library
-ENV PATH=/paperkin/.venv/bin:$PATH PAPERKIN_LIBRARY=sqlite:////library/paperkin.db HF_HUB_OFFLINE=1
+ENV PATH=/paperkin/.venv/bin:$PATH PAPERKIN_LIBRARY=sqlite:////library/paperkin.db \
+    PAPERKIN_STATE=/library/state HF_HUB_OFFLINE=1
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
   CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/v1/health', timeout=4)"]

@@ -3,6 +3,7 @@
 # make lint            style, types, direction of imports
 # make bench           speed on the library named by PAPERKIN_LIBRARY (the sample library if none is named)
 # make torture         long proofs of robustness: harvests that are killed a hundred times, pace over processes
+# make bench-crawl     records read and stored a second (SNAPSHOT=FILE repeats its rows, ROWS=3000000 of them)
 # make figures         quality: JUDGEMENTS=FILE on the library named by PAPERKIN_LIBRARY
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test lint torture bench figures format install dev clean
+.PHONY: demo test lint torture bench bench-crawl figures format install dev clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +50,10 @@ format: dev
 bench: install
 	$(if $(PAPERKIN_LIBRARY),,$(BIN)/paperkin demo --once >/dev/null)
 	$(BIN)/paperkin evaluate speed --library $(or $(PAPERKIN_LIBRARY),sqlite:///.paperkin-demo/sample.db)
+
+bench-crawl: dev
+	$(BIN)/python -m tests.bench_crawl oai-pmh
+	$(BIN)/python -m tests.bench_crawl snapshot --rows $(or $(ROWS),200000) $(if $(SNAPSHOT),--from $(SNAPSHOT))
 
 figures: install
 	$(BIN)/paperkin evaluate citations --judgements $(JUDGEMENTS)

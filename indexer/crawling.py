@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from indexer.ahead import close, make_next
 from indexer.papers import Announcement, ChangeKind, PaperBatch, PaperId, Rejected
 from indexer.ports import PaperSource, PaperStore
 from indexer.progress import Clock, Progress, silent, tell
@@ -54,14 +56,18 @@ def crawl(
     summary = CrawlSummary(source.name, dry=dry_run)
     progress("crawl", 0, None, "papers")
     announced: list[Announcement] = []
+    batches = source.batches(store.cursor(source.name))
     try:
-        for batch in source.batches(store.cursor(source.name)):
-            with _transaction(store, undone=dry_run):
-                store_batch(store, batch, summary, clock=clock)
-                store.put_cursor(source.name, "papers", batch.cursor, clock())
-            announced.extend(batch.announced)
-            tell(progress, "crawl", summary.read, position=batch.position, unit="papers")
+        with _few_collections():
+            for batch in batches:
+                with _transaction(store, undone=dry_run):
+                    store_batch(store, batch, summary, clock=clock)
+                    store.put_cursor(source.name, "papers", batch.cursor, clock())
+                    make_next(batches)
+                announced.extend(batch.announced)
+                tell(progress, "crawl", summary.read, position=batch.position, unit="papers")
     finally:
+        close(batches)
         summary.remarks.extend(source.remarks)
     summary.remarks.extend(_behind(store, announced))
     return summary
@@ -82,6 +88,20 @@ def store_batch(store: PaperStore, batch: PaperBatch, summary: CrawlSummary, *, 
     summary.withdrawn += sum(change.withdrawn for change in changes)
     summary.vanished.extend(vanished)
     summary.add_rejected(batch.rejected)
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Let the interpreter look for garbage in cycles every 50,000 new objects instead of every 700.
+
+    A batch of 5,000 papers is 200,000 objects and no cycle; looking through them takes a sixth of a crawl.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class _Undone(Exception):

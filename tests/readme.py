@@ -1,7 +1,8 @@
 """Refreshes the outputs that README.md shows: `python -m tests.readme` runs the commands beside them.
 
 A block `<!-- run: COMMAND -->` is run on the sample library. A block `<!-- figures: COMMAND -->` is run only with
-`--figures`, on the library that PAPERKIN_LIBRARY names; a judgements file is looked for in PAPERKIN_JUDGEMENTS.
+`--figures [WORD]` (those whose command has WORD), on the library that PAPERKIN_LIBRARY names; files and folders of
+judgements are looked for in PAPERKIN_JUDGEMENTS.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ def output_of(command: str, library: str) -> str:
     """What a command prints, at a fixed width."""
     words = shlex.split(command)
     assert words[0] == "paperkin", command
-    folder = os.environ.get("PAPERKIN_JUDGEMENTS", ".")
-    words = [str(Path(folder, word)) if word.endswith(".tsv") else word for word in words[1:]]
+    folder = Path(os.environ.get("PAPERKIN_JUDGEMENTS", "."))
+    named = [word in {"--judgements", "--folder"} for word in words]
+    words = [str(folder / word) if path else word for word, path in zip(words[1:], named, strict=False)]
     environ = os.environ | {"PAPERKIN_LIBRARY": library, "COLUMNS": WIDTH, "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(  # noqa: S603  # the commands that README.md names
         [sys.executable, "-m", "service.cli", *words],
@@ -37,12 +39,12 @@ def output_of(command: str, library: str) -> str:
     return "\n".join(line.rstrip() for line in done.stdout.splitlines()) + "\n"
 
 
-def refreshed(text: str, kinds: set[str], library: str) -> str:
-    """The README with the blocks of these kinds run anew."""
+def refreshed(text: str, kinds: set[str], library: str, having: str = "") -> str:
+    """The README with the blocks of these kinds run anew whose commands have this word."""
 
     def run(block: re.Match[str]) -> str:
         kind, command, _ = block.groups()
-        if kind not in kinds:
+        if kind not in kinds or having not in command:
             return block[0]
         return f"<!-- {kind}: {command} -->\n```\n{output_of(command, library)}```\n<!-- end -->"
 
@@ -52,7 +54,8 @@ def refreshed(text: str, kinds: set[str], library: str) -> str:
 def main() -> None:
     text = README.read_text(encoding="utf-8")
     if "--figures" in sys.argv:
-        text = refreshed(text, {"figures"}, os.environ["PAPERKIN_LIBRARY"])
+        having = sys.argv[2] if len(sys.argv) > 2 else ""
+        text = refreshed(text, {"figures"}, os.environ["PAPERKIN_LIBRARY"], having)
     else:
         from service.demo import run_demo
 

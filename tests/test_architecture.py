@@ -293,7 +293,7 @@ def made(text: str) -> set[str]:
 class TestBuild:
     DOCKER = instructions((ROOT / "Dockerfile").read_text("utf-8"))
     MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
-    TARGETS = frozenset(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    TARGETS = frozenset(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 
     @property
     def last_stage(self) -> list[tuple[str, str]]:

@@ -85,7 +85,7 @@ class LineFile:
         self._path = Path(path).expanduser()
         self._label = "the standard input" if self._standard_input else str(self._path)
         # A pipe can be read but has no size, and nothing to go back to.
-        self._regular = not self._standard_input and self._path.is_file()
+        self.regular = not self._standard_input and self._path.is_file()
         if not self._standard_input and (not self._path.exists() or self._path.is_dir()):
             problem = "is a folder" if self._path.is_dir() else "does not exist"
             raise SourceError(f"{self._label} {problem}; name a file of records, one to a line")
@@ -134,7 +134,7 @@ class LineFile:
 
     def _stamp(self) -> str | None:
         """Tell this state of the file from another: its size and its time of change."""
-        if not self._regular:
+        if not self.regular:
             return None
         try:
             found = self._path.stat()
@@ -143,7 +143,7 @@ class LineFile:
         return f"{found.st_size}/{found.st_mtime_ns}"
 
     def _position(self, raw: BinaryIO) -> float | None:
-        if not self._regular:
+        if not self.regular:
             return None
         return min(1.0, raw.tell() / max(1, self._path.stat().st_size))
 

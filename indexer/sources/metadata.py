@@ -115,11 +115,11 @@ def split_authors(text: str) -> tuple[Author, ...]:
     is a keyname alone.
     """
     bare = one_line(text)
-    while (shorter := _INNER_PARENTHESES.sub(" ", bare)) != bare:
-        bare = shorter
+    if "(" in bare or ")" in bare:
+        bare = _without_parentheses(bare)
     authors: list[Author] = []
-    for part in _BETWEEN.split(unaccent_tex(_OPEN_PARENTHESIS.sub(" ", bare))):
-        name = one_line(_ON_BEHALF.sub("", _ET_AL.sub("", part)))
+    for part in _BETWEEN.split(unaccent_tex(bare)):
+        name = _name_of(part)
         if authors and _SUFFIX.fullmatch(name):
             last = authors.pop()
             authors.append(Author(last.keyname, last.forenames, name))
@@ -128,6 +128,19 @@ def split_authors(text: str) -> tuple[Author, ...]:
     return tuple(authors)
 
 
+def _without_parentheses(text: str) -> str:
+    while (shorter := _INNER_PARENTHESES.sub(" ", text)) != text:
+        text = shorter
+    return _OPEN_PARENTHESIS.sub(" ", text)
+
+
+# Names come back: people write more than one paper, and sources list those of a field together.
+@lru_cache(maxsize=65_536)
+def _name_of(part: str) -> str:
+    return one_line(_ON_BEHALF.sub("", _ET_AL.sub("", part)))
+
+
+@lru_cache(maxsize=65_536)
 def _split_name(name: str) -> Author:
     if _GROUP.search(name):
         return Author(name)

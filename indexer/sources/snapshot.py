@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, date, datetime
 
+from indexer.ahead import ReadAhead
 from indexer.errors import InvalidPaperId
 from indexer.papers import Author, Paper, PaperBatch, PaperId, Version, Window
 from indexer.plain_text import one_line
@@ -20,7 +21,7 @@ from indexer.sources.metadata import (
     split_authors,
 )
 
-BATCH = 1_000
+BATCH = 5_000
 
 _VERSION = re.compile(r"v?([1-9]\d{0,3})", re.ASCII)
 
@@ -44,7 +45,11 @@ class Snapshot:
         return self._name
 
     def batches(self, cursor: str | None = None) -> Iterator[PaperBatch]:
-        """Deliver the papers after `cursor`, 1,000 at a time; `position` is the share of bytes read."""
+        """Deliver the papers after `cursor`, 5,000 at a time; `position` is the share of bytes read."""
+        found = self._batches(cursor)
+        return ReadAhead(found) if self._file.regular else found
+
+    def _batches(self, cursor: str | None) -> Generator[PaperBatch]:
         for batch in self._file.batches(self._read, size=BATCH, cursor=cursor):
             yield PaperBatch(batch.records, batch.rejected, batch.cursor, batch.position)
 

@@ -99,6 +99,8 @@ def _divided_as(known: tuple[Author, ...], authors: tuple[Author, ...]) -> tuple
 
 
 def _merge_versions(older: tuple[Version, ...], newer: tuple[Version, ...]) -> tuple[Version, ...]:
+    if not older:
+        return newer
     merged = {version.number: version for version in older}
     for version in newer:
         before = merged.get(version.number, version)

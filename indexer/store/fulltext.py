@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.papers import OPEN_LICENSES, Paper
-from indexer.store.reading import in_chunks
+from indexer.store.reading import as_json, in_chunks
 from indexer.tables import Filters, Hits, Keys
 
 # One condition for every question; a filter that is not set is NULL and costs a comparison. The list of the
@@ -45,6 +45,19 @@ _PASSING = f"""
     SELECT p.key FROM json_each(:keys) AS wanted CROSS JOIN papers AS p ON p.key = wanted.value
     WHERE {_PASSES}
 """  # noqa: S608  # put together from constants
+
+# FTS5 keeps no text of its own: to take a paper out it must be told the text that it was given.
+_UNINDEX = """
+    INSERT INTO fulltext (fulltext, rowid, title, abstract, authors)
+    SELECT 'delete', c.key, c.title, c.abstract, c.authors
+    FROM json_each(?) AS wanted CROSS JOIN fulltext_content AS c ON c.key = wanted.value
+    WHERE c.key NOT IN (SELECT key FROM unindexed)
+"""
+_INDEX = """
+    INSERT INTO fulltext (rowid, title, abstract, authors)
+    SELECT c.key, c.title, c.abstract, c.authors
+    FROM unindexed AS u CROSS JOIN fulltext_content AS c ON c.key = u.key
+"""
 
 
 def match_query(words: Sequence[str], *, every_word: bool) -> str | None:
@@ -94,23 +107,22 @@ def _parameters(filters: Filters) -> dict[str, int | str | None]:
     }
 
 
-def index(connection: sqlite3.Connection, papers: dict[int, Paper]) -> None:
-    """Add papers under their keys."""
-    connection.executemany(
-        "INSERT INTO fulltext (rowid, title, abstract, authors) VALUES (?, ?, ?, ?)", _rows(papers)
-    )
+def note(connection: sqlite3.Connection, keys: Iterable[int]) -> None:
+    """Note papers about to be written for `catch_up`, and take those out that were there, as they are now."""
+    noted = as_json(keys)
+    connection.execute(_UNINDEX, (noted,))
+    connection.execute("INSERT OR IGNORE INTO unindexed SELECT value FROM json_each(?)", (noted,))
 
 
-def unindex(connection: sqlite3.Connection, papers: dict[int, Paper]) -> None:
-    """Take papers out; each must be just as it was indexed, for FTS5 keeps no text of its own."""
-    connection.executemany(
-        "INSERT INTO fulltext (fulltext, rowid, title, abstract, authors) VALUES ('delete', ?, ?, ?, ?)",
-        _rows(papers),
-    )
+def catch_up(connection: sqlite3.Connection) -> None:
+    """Take in the papers noted, as they are now; this comes before the end of a transaction and before reading in it.
 
-
-def _rows(papers: dict[int, Paper]) -> list[tuple[int, str, str, str]]:
-    return [(key, *fields(paper)) for key, paper in papers.items()]
+    All together in one statement: FTS5 writes what it holds at each new one. It is the longest step of storing a
+    batch (0.04 ms a paper of 0.1), and nothing of Python's, so that a source can read ahead meanwhile.
+    """
+    if connection.execute("SELECT 1 FROM unindexed LIMIT 1").fetchone():
+        connection.execute(_INDEX)
+        connection.execute("DELETE FROM unindexed")
 
 
 def fields(paper: Paper) -> tuple[str, str, str]:

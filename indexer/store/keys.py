@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from indexer.papers import PaperId
+from indexer.store import rows
 from indexer.store.reading import in_chunks
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,7 +20,7 @@ def keys_for(connection: sqlite3.Connection, paper_ids: Iterable[PaperId]) -> di
     keys = find_keys(connection, distinct)
     missing = [paper_id for paper_id in distinct if paper_id not in keys]
     if missing:
-        connection.executemany("INSERT INTO ids (id) VALUES (?)", ((paper_id.value,) for paper_id in missing))
+        rows.insert(connection, "ids (id)", ((paper_id.value,) for paper_id in missing))
         keys |= find_keys(connection, missing)
     return keys
 
@@ -28,11 +29,11 @@ def find_keys(connection: sqlite3.Connection, paper_ids: Sequence[PaperId]) -> d
     """Find the keys of ids met before, held or only cited."""
     keys: dict[PaperId, int] = {}
     for chunk in in_chunks(paper_ids, 10_000):
-        rows = connection.execute(
+        found = connection.execute(
             "SELECT i.id, i.key FROM json_each(?) AS wanted CROSS JOIN ids AS i ON i.id = wanted.value",
             (json.dumps([paper_id.value for paper_id in chunk]),),
         )
-        keys |= {PaperId(identifier): key for identifier, key in rows}
+        keys |= {PaperId(identifier): key for identifier, key in found}
     return keys
 
 

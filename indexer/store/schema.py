@@ -118,6 +118,10 @@ _FIRST = (
 # What keeping a mirror complete needs. Everything is told by a source, most of it for papers not held yet: it
 # lies beside `papers`, which stays as narrow as it was.
 _SECOND = (
+    # Merging eight segments of the full text at a time instead of four: a seventh less of it at 500,000 papers.
+    "INSERT INTO fulltext (fulltext, rank) VALUES ('automerge', 8)",
+    # Papers written by the open transaction that the full text has yet to take in, at its end.
+    "CREATE TABLE unindexed (key INTEGER PRIMARY KEY REFERENCES ids) STRICT",
     "ALTER TABLE versions ADD COLUMN license_key INTEGER REFERENCES licenses",
     "ALTER TABLE versions ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1))",
     "ALTER TABLE citations ADD COLUMN gone INTEGER",  # day on which the source first no longer gave it, or NULL

@@ -65,7 +65,7 @@ def open_reader(path: Path) -> SqliteReader:
 
 def open_store(path: Path) -> SqliteStore:
     """Open a library for writing, made if there is none; `StoreError` while another process writes."""
-    return SqliteStore(WriteConnection(path))
+    return SqliteStore(WriteConnection(path, finish=fulltext.catch_up))
 
 
 class SqliteReader:

@@ -93,7 +93,7 @@ def evaluate_references(settings: Settings, folder: Path, progress: Progress) ->
 
     progress("titles", 0, None, "papers")
     report = measure(folder, Titles.of(held_papers(settings)))
-    rows = [("form", "citing papers", "references", "recall", "precision", "as labelled", "not labelled")]
+    rows = [("form", "part", "references", "recall", "precision", "as labelled", "unlabelled")]
     rows += [
         (
             score.form,
