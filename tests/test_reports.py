@@ -36,7 +36,8 @@ def test_a_crawl_tells_what_became_of_the_papers(capsys: pytest.CaptureFixture[s
     reports.report_crawl(crawled(), None, Stopwatch(), as_json=False)
     out, err = capsys.readouterr()
     assert out.startswith(
-        "crawled oai-pmh:cs: 1,203 papers (1,200 new, 3 changed but for the text, 2 withdrawn, 1 vanished, 1 quarantined) in 0."
+        "crawled oai-pmh:cs: 1,203 papers (1,200 new, 3 changed but for the text, 2 withdrawn, 1 vanished,"
+        " 1 quarantined) in 0."
     )
     assert err.splitlines() == [
         "paperkin: 17 characters that XML forbids were left out",
