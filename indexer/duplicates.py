@@ -172,7 +172,8 @@ def _pairs(marks: Marks, rows: list[int]) -> Iterator[tuple[int, int]]:
 
 def _leader(leaders: dict[int, int], row: int) -> int:
     while leaders[row] != row:
-        row = leaders[row] = leaders[leaders[row]]
+        leaders[row] = leaders[leaders[row]]
+        row = leaders[row]
     return row
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from random import Random
 
@@ -261,3 +262,16 @@ def test_real_records(shared: Path) -> None:
         if at != work
     }
     assert pairs == {("2602.00485", "2605.03426")}
+
+
+def test_chains_of_any_order_are_one_work() -> None:
+    """Each record is like the next by title, then by DOI: all are one work, however the pairs come."""
+    chain = [
+        record(4, TITLE, doi=None),
+        record(3, TITLE, doi="10.1000/1"),
+        record(2, OTHER_TITLE, doi="10.1000/1"),
+        record(1, OTHER_TITLE, doi="10.1000/2"),
+        record(5, "A third title that nobody else has given", doi="10.1000/2"),
+    ]
+    for order in permutations(chain):
+        assert {order[work - 1].id for work in works(order)} == {chain[3].id}
