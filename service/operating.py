@@ -169,20 +169,27 @@ def status(
     by_month: Annotated[
         bool, typer.Option("--by-month", help="Show by month which papers have references.")
     ] = False,
+    quarantine: Annotated[
+        bool, typer.Option("--quarantine", help="Show which records could not be read, and why.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Show what the library holds, and whether an update is due."""
     from indexer.library import open_library
-    from service.status import library_status, month_rows, status_lines
+    from service.status import library_status, month_rows, quarantined_records, status_lines
 
     with open_library(settings_of(library)) as opened:
         found = library_status(opened)
+        if quarantine:
+            found["quarantine"] = quarantined_records(opened)
     if json:
         print_json(found)
         return
     print_text("\n".join(status_lines(found)))
     if by_month:
         print_table(month_rows(found))
+    for one in found.get("quarantine", ()):
+        print_text(f"{one['source']}  {one['where']}: {one['reason']}")
 
 
 def _waiting(*, quiet: bool) -> Callable[[str], None] | None:

@@ -53,6 +53,16 @@ def library_status(library: Library) -> dict[str, Any]:
     }
 
 
+def quarantined_records(library: Library) -> list[dict[str, str]]:
+    """Records that could not be read and have not been since, as they came: the latest 100 of each source."""
+    return [
+        {"source": source.name, "where": one.where, "reason": one.reason, "record": one.raw}
+        for source in library.store.status().sources
+        if source.quarantined
+        for one in library.store.quarantined(source.name)
+    ]
+
+
 def reference_coverage(coverage: Coverage) -> dict[str, Any]:
     """Which share of the papers has references, in all, by source and by month of the id (newest first)."""
     papers = int(coverage.papers.sum())

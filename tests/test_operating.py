@@ -204,6 +204,16 @@ def test_references_of_a_new_paper_from_its_source(tmp_path: Path) -> None:
     assert (ran.code, ran.data["new"], ran.data["answered"]) == (0, 2, 1)
 
 
+def test_records_that_could_not_be_read_are_shown_with_the_reason() -> None:
+    good = json.dumps({"id": "2401.00001", "title": "A", "abstract": "We study it."})
+    Path("papers.jsonl").write_text(good + '\n{"title": "B"}\n')
+    paperkin("crawl", "snapshot:papers.jsonl")
+    assert "1 records quarantined" in paperkin("status").out
+    assert paperkin("status", "--quarantine").lines[-1] == "snapshot:papers.jsonl  line 2: no id"
+    (record,) = paperkin("status", "--quarantine", "--json").data["quarantine"]
+    assert record["record"] == '{"title": "B"}'
+
+
 def test_a_source_that_is_none_makes_no_library() -> None:
     for words in (
         ("crawl", "gopher:x"),

@@ -246,15 +246,19 @@ class TestFiles:
         broken, encoding = rejected_of(source)
         assert broken.where == "line 2"
         assert broken.reason.startswith("not JSON")
-        assert encoding == Rejected("line 4", "not UTF-8 at byte 9")
+        assert broken.raw == "{"
+        assert encoding == Rejected("line 4", "not UTF-8 at byte 9", '{"id": "\ufffd"}')
 
     def test_a_file_of_broken_lines_comes_in_batches_too(self, tmp_path: Path) -> None:
         batches = list(a_file(tmp_path, "x\n" * (2 * BATCH + 1)).batches())
         assert [len(batch.rejected) for batch in batches] == [BATCH, BATCH, 1]
 
     def test_an_empty_file_holds_nothing(self, tmp_path: Path) -> None:
-        assert list(a_file(tmp_path, "").batches()) == []
-        assert list(a_file(tmp_path, gzip.compress(b"")).batches()) == []
+        for content in ("", gzip.compress(b"")):
+            empty = a_file(tmp_path, content)
+            (batch,) = empty.batches()
+            assert (batch.papers, batch.rejected) == ((), ())
+            assert list(empty.batches(batch.cursor)) == []
 
     def test_a_line_too_long_is_rejected_without_being_held(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -387,3 +391,10 @@ class TestWindow:
         source = Snapshot(str(tmp_path / "x"), name="snapshot:x", window=window)
         assert source.name == "snapshot:x?from=2024-02-01&until=2024-03-01"
         assert Snapshot(str(tmp_path / "x"), name="snapshot:x", window=Window()).name == "snapshot:x"
+
+    def test_a_window_in_which_nothing_falls_is_done_all_the_same(self, tmp_path: Path) -> None:
+        (tmp_path / "x").write_text(self.LINES.split('{"id": "2401.00004"')[0])
+        source = Snapshot(str(tmp_path / "x"), name="snapshot:x", window=Window(date(2025, 1, 1)))
+        (batch,) = source.batches()
+        assert batch.papers == ()
+        assert list(source.batches(batch.cursor)) == []

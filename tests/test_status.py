@@ -12,7 +12,7 @@ from indexer.library import open_builder, open_library, open_store
 from indexer.papers import Citation, Paper, Rejected
 from indexer.settings import Settings
 from indexer.tables import Reconciliation
-from service.status import library_status, month_rows, status_lines
+from service.status import library_status, month_rows, quarantined_records, status_lines
 from tests.builders import NOW, a_paper, an_id
 from tests.libraries import build, chain, settings_in, three_topics
 from tests.toy_embedder import ToyEmbedder
@@ -148,6 +148,17 @@ def test_what_is_wrong_with_a_source_is_told(place: Settings) -> None:
         "source      test: (last read 2026-08-20T12:00, compared 2026-08-20, 1 records quarantined)" in lines
     )
     assert "papers      1 (0 withdrawn, 1 vanished)" in lines
+
+
+def test_what_is_in_quarantine_can_be_looked_at(place: Settings) -> None:
+    put(place, PAPERS[0])
+    store = open_store(place)
+    with store.transaction():
+        store.put_quarantined([Rejected("line 7", "no id", '{"title": "A"}')], "test:", NOW)
+    store.close()
+    with open_library(place) as library:
+        found = quarantined_records(library)
+    assert found == [{"source": "test:", "where": "line 7", "reason": "no id", "record": '{"title": "A"}'}]
 
 
 def test_references_are_told_by_source_and_by_month(place: Settings) -> None:

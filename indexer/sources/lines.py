@@ -20,6 +20,7 @@ from indexer.errors import SourceError
 from indexer.papers import Rejected
 
 MAX_LINE = 10_000_000  # bytes; a record of 5,000 authors has about half a million
+MAX_RAW = 100_000  # bytes of a line that cannot be read, which are kept to be looked at
 _PLAIN_READ = 1 << 18
 # Compressed bytes unpacked in one step. It bounds what a decompression bomb unfolds in memory at a time: zstd's
 # densest block makes 128 KiB of 4 bytes (RFC 8878), so 16 MB; larger steps are not faster.
@@ -68,7 +69,8 @@ class _Pending(Generic[Record]):
         try:
             record = read(_decoded(line))
         except BadRecord as bad:
-            self.rejected.append(Rejected(f"line {number}", str(bad)))
+            raw = (line or b"")[:MAX_RAW].decode("utf-8", "replace")
+            self.rejected.append(Rejected(f"line {number}", str(bad), raw))
         else:
             if record is not None:
                 self.records.append(record)
@@ -114,7 +116,7 @@ class LineFile:
                     pending.take(read, lines.number, line)
                 elif not learned.records:
                     learned.take(read, lines.number, line)
-            if pending:
+            if pending or not lines.failure:  # the end is told even where nothing was left, or nothing wanted
                 yield pending.batch(
                     _cursor(lines.number if lines.failure else _END, stamp), self._position(raw)
                 )
