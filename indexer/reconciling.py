@@ -104,13 +104,13 @@ def _check(gaps: Gaps, name: str, *, accept_vanished: bool) -> None:
         raise SourceError(
             f"{name} no longer lists {len(gaps.unlisted):,} papers that the library holds"
             f" ({_few(gaps.unlisted)}): too many to be believed, so none was marked; look at some of them at arXiv,"
-            " and if they are gone run `paperkin crawl --reconcile --accept-vanished`"
+            f" and if they are gone run `paperkin crawl {name} --reconcile --accept-vanished`"
         )
     if len(gaps.outdated) > MOST_FETCHED:
         raise SourceError(
             f"{name} lists {len(gaps.outdated):,} papers that the library does not hold as they are now"
             f" ({_few(gaps.outdated)}): too many to fetch one by one; harvest them with"
-            " `paperkin crawl --since DATE`"
+            f" `paperkin crawl {name} --since DATE`"
         )
 
 

@@ -131,9 +131,7 @@ def update(
 def sync(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[SOURCE]...", help="Sources of papers and citations; by default the known ones."
-        ),
+        typer.Argument(metavar="SOURCE", help="Sources of papers and citations; by default the known ones."),
     ] = None,
     library: LibraryOption = None,
     quiet: QuietOption = False,
