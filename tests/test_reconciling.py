@@ -98,7 +98,9 @@ def test_a_paper_that_the_list_overlooks_is_asked_for_before_it_is_marked(store:
 def test_too_many_gone_at_once_are_not_believed_unless_a_person_does(store: PaperStore) -> None:
     crawl(store, Mirrored(mirrored(*some(20))), clock=lambda: NOW)
     half = Mirrored(mirrored(*some(9)))
-    with pytest.raises(SourceError, match=r"no longer lists 11 papers .*crawl mirrored: --reconcile --accept-vanished"):
+    with pytest.raises(
+        SourceError, match=r"no longer lists 11 papers .*crawl mirrored: --reconcile --accept-vanished"
+    ):
         reconcile(store, half)
     assert (store.status().vanished, half.fetched) == (0, [])
     assert len(reconcile(store, half, accept_vanished=True).crawled.vanished) == 11
