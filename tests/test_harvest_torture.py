@@ -119,11 +119,17 @@ def survive(
 
 
 def test_a_harvest_that_is_killed_again_and_again_ends_complete(tmp_path: Path) -> None:
-    survive(tmp_path, records=600, page=40, identifiers=200, kills=4, longest=1.5)
+    state = survive(tmp_path, records=600, page=40, identifiers=200, kills=4, longest=1.5)
+    assert state["killed"] == 4
+    assert state["moved"]
 
 
 @pytest.mark.torture
 def test_a_hundred_kills_in_a_harvest_of_50_000_records(tmp_path: Path) -> None:
     started = time.monotonic()
     state = survive(tmp_path, records=50_000, page=2_500, identifiers=20_000, kills=100, longest=6.0)
+    assert state["killed"] == 100
+    fired = state["fired"]
+    assert isinstance(fired, dict)
+    assert all(fired[name] for name in ("busy", "html", "doctype", "move", "cut", "expire", "pinned")), fired
     sys.stderr.write(f"\nsurvived: {json.dumps(state)} in {time.monotonic() - started:.0f} s\n")

@@ -195,7 +195,7 @@ class TestState:
         | st.recursive(st.none() | st.floats() | st.text(), st.lists).map(lambda x: json.dumps(x).encode())
     )
     def test_is_read_from_anything(self, data: bytes) -> None:
-        decode(data)
+        assert isinstance(decode(data), State)
 
     def test_a_block_survives_damage_beside_it(self) -> None:
         assert decode(b'{"ended": "x", "strikes": [], "block": {"url": "u", "since": 5}}').block == Block(
@@ -227,7 +227,8 @@ class TestRetryAfter:
 
     @given(st.text(), st.text())
     def test_is_read_from_anything(self, value: str, date: str) -> None:
-        retry_after_seconds(value, date)
+        seconds = retry_after_seconds(value, date)
+        assert seconds is None or isinstance(seconds, float)
 
 
 class TestPauseSeconds:
@@ -375,8 +376,8 @@ class TestBlock:
     def test_concerns_one_service(self, tmp_path: Path) -> None:
         with a_pace(tmp_path).turn(URL) as turn:
             turn.block()
-        with Pace("openalex", 0.0, tmp_path).turn("https://api.openalex.org"):
-            pass
+        with Pace("openalex", 0.0, tmp_path).turn("https://api.openalex.org") as other:
+            assert other.state.block is None
 
 
 class TestFolder:

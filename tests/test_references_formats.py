@@ -319,7 +319,8 @@ LONG = r"{ } \bibitem{ @a{b, x={ abs/ \name{author}{1}{}{ \field{title}{ `` \cit
 )
 def test_anything_can_be_read(text: str, ending: str) -> None:
     for reference in read("x" + ending, text.encode("utf-8", "surrogatepass")):
-        resolve(reference, TITLES)
+        found = resolve(reference, TITLES)
+        assert found is None or found.papers
 
 
 @pytest.mark.parametrize("ending", [".bib", ".bbl", ".tex", ".txt"])
