@@ -78,15 +78,16 @@ def crawl_line(summary: CrawlSummary) -> str:
     kinds += [(summary.announced, "announcements"), (summary.rejected_count, "quarantined")]
     told = ", ".join(f"{count:,} {name}" for count, name in kinds if count) or "nothing new"
     verb = "would have crawled" if summary.dry else "crawled"
-    return f"{verb} {summary.source}: {summary.read:,} papers ({told})"
+    return f"{verb} {_named(summary.source)} {summary.read:,} papers ({told})"
 
 
 def compare_line(summary: ReconcileSummary) -> str:
     """A comparison with the whole list of a source in one line."""
     done = summary.crawled
     return (
-        f"compared with the list of {done.source}: {summary.listed:,} papers listed, {summary.outdated:,} missing or"
-        f" older here ({done.read:,} fetched), {summary.unlisted:,} not listed ({len(done.vanished):,} vanished)"
+        f"compared with the list of {_named(done.source)} {summary.listed:,} papers listed,"
+        f" {summary.outdated:,} missing or older here ({done.read:,} fetched),"
+        f" {summary.unlisted:,} not listed ({len(done.vanished):,} vanished)"
     )
 
 
@@ -96,7 +97,7 @@ def link_line(summary: LinkSummary) -> str:
     told = "".join(f", {count:,} {name}" for count, name in counts if count)
     asked = summary.answered + summary.unknown
     whom = f" for {asked:,} papers ({summary.unknown:,} unknown there)" if asked else ""
-    return f"linked {summary.source}: {summary.read:,} citations{whom}, {summary.new:,} new{told}"
+    return f"linked {_named(summary.source)} {summary.read:,} citations{whom}, {summary.new:,} new{told}"
 
 
 def update_line(summary: UpdateSummary) -> str:
@@ -107,6 +108,11 @@ def update_line(summary: UpdateSummary) -> str:
         f"generation {summary.generation}: {summary.embedded:,} papers embedded, {summary.papers:,} papers, "
         f"{summary.citations:,} citations, {summary.topics} topics"
     )
+
+
+def _named(source: str) -> str:
+    """A source at the beginning of a line: `oai-pmh:` has its colon already."""
+    return source if source.endswith(":") else f"{source}:"
 
 
 def crawl_data(summary: CrawlSummary) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def test_a_window_of_days() -> None:
 
 def test_a_dry_run_makes_no_library(oai: FakeOai) -> None:
     ran = paperkin("crawl", "oai-pmh:", "--dry-run")
-    assert ran.out.startswith("would have crawled oai-pmh:: 7 papers (7 new) in ")
+    assert ran.out.startswith("would have crawled oai-pmh: 7 papers (7 new) in ")
     assert not list(Path().glob("library.db*"))
     paperkin("crawl", "oai-pmh:", "--since", "2026-08-06")
     ran = paperkin("crawl", "oai-pmh:", "--since", "2026-08-01", "--dry-run", "--json")

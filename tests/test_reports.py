@@ -63,7 +63,7 @@ def test_a_comparison_is_told_beside_the_crawl(capsys: pytest.CaptureFixture[str
     compared = ReconcileSummary(listed=3_000, outdated=4, unlisted=2, crawled=fetched)
     reports.report_crawl(CrawlSummary("oai-pmh:"), compared, Stopwatch(), as_json=False)
     assert capsys.readouterr().out.splitlines()[1] == (
-        "compared with the list of oai-pmh:: 3,000 papers listed, 4 missing or older here (4 fetched), "
+        "compared with the list of oai-pmh: 3,000 papers listed, 4 missing or older here (4 fetched), "
         "2 not listed (1 vanished)"
     )
 
@@ -102,7 +102,7 @@ def test_many_records_left_out_are_counted_not_listed(capsys: pytest.CaptureFixt
 def test_linking_tells_how_many_papers_were_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     reports.report_link(LinkSummary("openalex:", read=9, answered=3, unknown=2), Stopwatch(), as_json=False)
     out = capsys.readouterr().out
-    assert out.startswith("linked openalex:: 9 citations for 5 papers (2 unknown there), 0 new, in ")
+    assert out.startswith("linked openalex: 9 citations for 5 papers (2 unknown there), 0 new, in ")
 
 
 def test_an_update_tells_whether_there_was_anything_to_do(capsys: pytest.CaptureFixture[str]) -> None:

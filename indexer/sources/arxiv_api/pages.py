@@ -134,7 +134,7 @@ class _CheckedSession:
         self._session = session
         self.feed: _Feed
 
-    def get(self, url: str, headers: Any = None) -> _Answer:  # noqa: ARG002  # ours names the operator; the package itself
+    def get(self, url: str, headers: Any = None) -> _Answer:  # noqa: ARG002  # the package names itself there; our session names the operator
         """Ask for a page; `feed` is then what was found in it."""
         response = self._session.get(url)
         self.feed = _checked(response.content, response.status_code, url)
