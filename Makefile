@@ -4,7 +4,8 @@
 # make bench           speed on the library named by PAPERKIN_LIBRARY (the sample library if none is named)
 # make torture         long proofs of robustness: harvests that are killed a hundred times, pace over processes
 # make bench-crawl     records read and stored a second (SNAPSHOT=FILE repeats its rows, ROWS=3000000 of them)
-# make figures         quality: JUDGEMENTS=FILE on the library named by PAPERKIN_LIBRARY
+# make figures         the tables of README.md: JUDGEMENTS=FOLDER of sets, on the library named by PAPERKIN_LIBRARY
+#                      (ONLY=WORD those whose command has it, WORK=FOLDER keeps what the sets' papers are embedded to)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -56,8 +57,9 @@ bench-crawl: dev
 	$(BIN)/python -m tests.bench_crawl snapshot --rows $(or $(ROWS),200000) $(if $(SNAPSHOT),--from $(SNAPSHOT))
 
 figures: install
-	$(BIN)/paperkin evaluate citations --judgements $(JUDGEMENTS)
-	$(BIN)/paperkin evaluate citations --judgements $(JUDGEMENTS) --as-of
+	$(if $(JUDGEMENTS),,$(error name the folder of judged sets: make figures JUDGEMENTS=FOLDER))
+	$(if $(PAPERKIN_LIBRARY),,$(error name the library to measure: PAPERKIN_LIBRARY=PATH make figures ...))
+	PAPERKIN_JUDGEMENTS=$(JUDGEMENTS) PAPERKIN_WORK=$(WORK) $(BIN)/python -m tests.readme --figures $(ONLY)
 
 clean:
 	rm -rf $(VENV) .paperkin-demo

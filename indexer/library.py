@@ -16,8 +16,10 @@ import numpy.typing as npt
 
 from indexer import duplicates
 from indexer import topics as topic_files
+from indexer.authors import AuthorIndex
 from indexer.catalogue import Catalogue
 from indexer.citations import CitationGraph
+from indexer.citer_profiles import CiterProfiles
 from indexer.errors import GenerationError, ModelError
 from indexer.generations import Generation, Generations
 from indexer.papers import Paper, Topic
@@ -30,6 +32,7 @@ from indexer.topics import TopicTree
 from indexer.updating import INDEX_FILE, Builder
 from indexer.vectors import load_index, scheme_of
 from indexer.vectors.table import VectorTable
+from indexer.word_vectors import WordSpace
 from indexer.words import WordIndex
 
 T = TypeVar("T")
@@ -52,6 +55,9 @@ class Derived:
     index: VectorIndex
     graph: CitationGraph
     words: WordIndex
+    word_space: WordSpace
+    profiles: CiterProfiles
+    authors: AuthorIndex
     topics: TopicTree
     node_rows: npt.NDArray[np.int64]
     row_nodes: npt.NDArray[np.int32]
@@ -199,6 +205,9 @@ def load_derived(generation: Generation, index_url: str) -> Derived:
         vectors = VectorTable.load(folder)
         graph = CitationGraph.load(folder)
         words = WordIndex.load(folder)
+        word_space = WordSpace.load(folder)
+        profiles = CiterProfiles.load(folder)
+        authors = AuthorIndex.load(folder)
         same_work = duplicates.load(folder)
         topics = topic_files.load(folder)
         index = load_index(index_url, folder / INDEX_FILE)
@@ -211,6 +220,17 @@ def load_derived(generation: Generation, index_url: str) -> Derived:
             f"the index in {folder} holds {len(index)} vectors instead of {len(vectors)}; "
             "run `paperkin update --rebuild`"
         )
+    text = vectors.rows.shape[1] + word_space.width + 1
+    if len(word_space.rows) != len(catalogue) or profiles.weights.shape != (len(catalogue), text):
+        raise GenerationError(
+            f"the space of words and the profiles of citers in {folder} do not fit its papers; "
+            "run `paperkin update --rebuild`"
+        )
+    if len(authors) != len(catalogue):
+        raise GenerationError(
+            f"the authors in {folder} are those of {len(authors)} papers instead of {len(catalogue)}; "
+            "run `paperkin update --rebuild`"
+        )
     return Derived(
         generation=generation,
         catalogue=catalogue,
@@ -218,6 +238,9 @@ def load_derived(generation: Generation, index_url: str) -> Derived:
         index=index,
         graph=graph,
         words=words,
+        word_space=word_space,
+        profiles=profiles,
+        authors=authors,
         topics=topics,
         node_rows=catalogue.rows(graph.keys),
         row_nodes=graph.positions(np.asarray(catalogue.keys)),

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from indexer.errors import SettingsError
 
 PRECISIONS = ("auto", "fp32", "bf16")
+DEFAULT_MODEL = "paperkin-minilm"
 ARXIV_INTERVAL = 3.0  # seconds; https://info.arxiv.org/help/api/tou.html
 
 
@@ -23,7 +24,7 @@ class Settings:
     - `library`: URL of the store, `sqlite:///PATH` (three slashes and a relative path, four for an absolute one);
       a plain path means SQLite. Derived files lie beside it, in `PATH.derived/`.
     - `index`: `faiss:` or `exact:` (numpy; the reference).
-    - `model`: name of a sentence-transformers model or a folder that holds one.
+    - `model`: name of a sentence-transformers model, a folder that holds one, or an adapter (`*.safetensors`) to one.
     - `precision`: `fp32`, `bf16`, or `auto`: what the library was made with, else bf16 where the processor has
       it in hardware (twice as fast), else fp32.
     - `contact`: address of the operator, told to the services that are crawled.
@@ -36,7 +37,7 @@ class Settings:
 
     library: str = "sqlite:///paperkin.db"
     index: str = "faiss:"
-    model: str = "all-MiniLM-L6-v2"
+    model: str = DEFAULT_MODEL
     precision: str = "auto"
     contact: str | None = None
     state: str = "~/.local/state/paperkin"

@@ -83,6 +83,12 @@ class TopicTree:
             self._at(topic_id)
         return self._children.get(topic_id, ())
 
+    def inside(self, topic_id: str) -> npt.NDArray[np.bool_]:
+        """For the place of each topic whether it is this one or below it, and False for the place -1 of none."""
+        self._at(topic_id)
+        below = f"{topic_id}."
+        return np.array([one.id == topic_id or one.id.startswith(below) for one in self.topics] + [False])
+
     def placement(self, key: int) -> Placement | None:
         """Where a paper stands, or None if it was not there when the tree was made."""
         row = int(np.searchsorted(self.keys, key))

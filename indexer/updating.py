@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer import duplicates
+from indexer.authors import AuthorIndex, Bylines
 from indexer.catalogue import Catalogue
 from indexer.citations import build_graph
+from indexer.citer_profiles import CiterProfiles
 from indexer.duplicates import Marks
 from indexer.errors import GenerationError, ModelError
 from indexer.generations import JSON, Draft, Generation, Generations
@@ -19,10 +21,11 @@ from indexer.progress import Clock, Progress, silent
 from indexer.tables import Keys, StoreStatus, Vectors
 from indexer.vectors import load_index, new_index
 from indexer.vectors.table import VectorTable
+from indexer.word_vectors import WordSpace
 from indexer.words import index_words
 
 # Raised when the form of the derived files changes: older generations are then rebuilt, not misread.
-DERIVED_FORMAT = 3
+DERIVED_FORMAT = 4
 INDEX_FILE = "index.bin"
 EMBEDDED_TOGETHER = (
     256  # texts in one transaction: what an interruption costs, about six seconds on two cores
@@ -147,9 +150,14 @@ class Builder:
         edges = self.store.edges()
         graph = build_graph(edges, catalogue.keys)
         self._step(2)
-        titles, abstracts, marks = self._texts(catalogue.keys)
+        titles, abstracts, marks, authors = self._texts(catalogue.keys)
         words = index_words(titles, abstracts)
         self._step(3)
+        word_space = WordSpace.of(titles, abstracts)
+        self._step(4)
+        table = VectorTable.of(keys, vectors)
+        profiles = CiterProfiles.of(graph, catalogue.rows(graph.keys), table, word_space)
+        self._step(5)
         placed = catalogue.rows(keys).tolist()
         tree = topics.find_topics(
             keys,
@@ -157,13 +165,11 @@ class Builder:
             titles=[titles[row] for row in placed],
             abstracts=[abstracts[row] for row in placed],
         )
-        self._step(4)
+        self._step(6)
 
         def write(draft: Draft) -> dict[str, JSON]:
-            catalogue.save(draft.path)
-            VectorTable.of(keys, vectors).save(draft.path)
-            graph.save(draft.path)
-            words.save(draft.path)
+            for part in (catalogue, table, graph, words, word_space, profiles, authors):
+                part.save(draft.path)
             duplicates.save(self._same_work(catalogue.keys, marks), draft.path)
             topics.save(tree, draft.path)
             index.save(draft.path / INDEX_FILE)
@@ -175,11 +181,11 @@ class Builder:
             }
 
         generation = self.generations.publish(write, now=self.clock(), check=self._check)
-        self._step(5)
+        self._step(7)
         return generation
 
     def _step(self, done: int) -> None:
-        self.progress("index", done, 5, "steps")
+        self.progress("index", done, 7, "steps")
 
     def _index(self, keys: Keys, vectors: Vectors, current: Generation | None) -> VectorIndex:
         """The index of these vectors: the one before brought up to date, or a new one."""
@@ -200,21 +206,23 @@ class Builder:
             return None
         return VectorTable.load(current.path), load_index(self.index_url, current.path / INDEX_FILE)
 
-    def _texts(self, keys: Keys) -> tuple[list[str], list[str], Marks]:
-        """Titles, abstracts and marks of the keys, in their (ascending) order."""
+    def _texts(self, keys: Keys) -> tuple[list[str], list[str], Marks, AuthorIndex]:
+        """Titles, abstracts, marks and authors of the keys, in their (ascending) order."""
         wanted = set(keys.tolist())
         titles: list[str] = []
         abstracts: list[str] = []
+        bylines = Bylines()
 
         def read() -> Iterator[Paper]:
             for key, paper in self.store.all_papers():
                 if key in wanted:
                     titles.append(paper.title)
                     abstracts.append(paper.abstract)
+                    bylines.append(paper.authors)
                     yield paper
 
         marks = duplicates.marks_of(read())
-        return titles, abstracts, marks
+        return titles, abstracts, marks, bylines.index()
 
     def _same_work(self, keys: Keys, marks: Marks) -> Keys:
         """The record that stands for the work of each: found anew each time, for a title or a DOI may change."""

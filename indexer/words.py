@@ -1,8 +1,8 @@
 """The words of titles and abstracts as an inverted index in arrays: what two papers have to say in common.
 
-Full text search by people goes through the store. This index answers one question, for each query of the service
-and in a fraction of a millisecond: which papers share the telling words of a text, and how much (BM25, Robertson
-and Zaragoza 2009). It knows only words that not more than 3 % of the papers have.
+Full text search by people goes through the store. This index answers two questions, for each query of the service
+and in about a millisecond: which papers share the telling words of a text, and how much (BM25, Robertson and
+Zaragoza 2009), and how close given papers are to a text by all of its words (the cosine of BM25 vectors).
 """
 
 from __future__ import annotations
@@ -24,10 +24,16 @@ from indexer.arrays import map_array, save_array
 Rows = npt.NDArray[np.int32]
 Scores = npt.NDArray[np.float32]
 
-COMMON = 0.03  # share of the papers; with commoner words ranking was no better
+COMMON = 0.3  # share of the papers; commoner words made the cosine no better
+TELLING = 0.03  # share of the papers; commoner words find too many papers to tell any
 FEW = 50  # papers: in a small library any word may be telling
 TITLE = 2.5  # a word of the title counts as so many of the abstract
 K1, B = 1.2, 0.75
+_READ, _CALL = (
+    8,
+    200,
+)  # reading 8 postings takes as long as looking up one row, calling a lookup as long as 200
+_TINY = 1e-6
 
 _WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
 # Grammar, and what any abstract says of itself: found everywhere, such words cost time and tell nothing.
@@ -49,6 +55,18 @@ def words_of(text: str) -> Counter[str]:
     return Counter(word for word in found if word not in _STOP and len(word) > 1)
 
 
+def terms_of(text: str) -> Counter[str]:
+    """The stems of a text with their counts; "tnf-alpha" is also "tnf" and "alpha", for some write it so."""
+    found: Counter[str] = Counter()
+    for word, count in words_of(text).items():
+        found[stem(word)] += count
+        if "-" in word:
+            for part in word.split("-"):
+                if len(part) > 1 and part not in _STOP:
+                    found[stem(part)] += count
+    return found
+
+
 def stem(word: str) -> str:
     """The word without accents and without the s of a plural; "loss" and "gas" have none."""
     if not word.isascii():
@@ -65,12 +83,20 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """All the known terms of a text, ascending, and its BM25 vector over them: float32 [terms], of length 1."""
+
+    terms: npt.NDArray[np.int64]
+    weights: Scores
+
+
+@dataclass(frozen=True, slots=True)
 class WordIndex:
     """For each term the papers that have it, as rows of the catalogue.
 
     `hashes` uint64 [t] ascending name the terms (64 bits of their BLAKE2); the papers of term i are
     `rows[ends[i]:ends[i+1]]` (int32, ascending) with `scores` (float32, what the term adds to BM25); `idf`
-    float32 [t].
+    float32 [t]. `norms` float32 [papers] are the lengths of the papers' vectors of scores, at least a tiny number.
     """
 
     hashes: npt.NDArray[np.uint64]
@@ -78,6 +104,7 @@ class WordIndex:
     rows: Rows
     scores: Scores
     idf: Scores
+    norms: Scores
 
     def telling(self, texts: Iterable[str], *, most: int = 8, least: int = 1) -> Telling:
         """The `most` words with the greatest tf-idf over all texts; counts beyond 3 say no more.
@@ -93,10 +120,10 @@ class WordIndex:
         if not counts or not len(self.hashes):
             return Telling((), np.zeros(0, dtype=np.int64))
         words = list(counts)
-        hashes = np.array([_hash(stem(word)) for word in words], dtype=np.uint64)
-        at = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
+        at, known = self._find([stem(word) for word in words])
+        having = self.ends[at + 1] - self.ends[at]
         weights = np.minimum([counts[word] for word in words], 3) * self.idf[at]
-        weights[(self.hashes[at] != hashes) | (self.ends[at + 1] - self.ends[at] < least)] = 0.0
+        weights[~known | (having < least) | (having > max(TELLING * len(self.norms), FEW))] = 0.0
         best = np.lexsort((np.array(words), -weights))[:most]
         best = best[weights[best] > 0]
         return Telling(tuple(words[place] for place in best.tolist()), at[best])
@@ -111,6 +138,60 @@ class WordIndex:
         bound = (K1 + 1) * float(self.idf[telling.terms].sum())
         return found, (sums / bound).astype(np.float32)
 
+    def weigh(self, title: str, abstract: str) -> Weighed:
+        """The BM25 vector of a text, its title weighing more, as if it were of average length."""
+        counts: defaultdict[str, float] = defaultdict(float)
+        for text, weight in ((title, TITLE), (abstract, 1.0)):
+            for term, count in terms_of(text).items():
+                counts[term] += weight * count
+        if not counts or not len(self.hashes):
+            return Weighed(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+        at, known = self._find(list(counts))
+        tf = np.fromiter(counts.values(), dtype=np.float64, count=len(counts))[known]
+        order = np.argsort(at[known])
+        terms = at[known][order]
+        weights = (self.idf[terms] * tf[order] * (K1 + 1) / (tf[order] + K1)).astype(np.float32)
+        return Weighed(terms, weights / max(float(np.linalg.norm(weights)), _TINY))
+
+    def cosines(self, weighed: Weighed, rows: Rows) -> Scores:
+        """The cosine of the text's vector with those of papers: float32 [rows], 0 to 1; rows ascending.
+
+        Where the terms have few papers in all, these are added up; in a great library the rows are looked up in
+        each term's list instead, so that the work is bounded by the number of rows and of terms.
+        """
+        spans = [slice(self.ends[term], self.ends[term + 1]) for term in weighed.terms.tolist()]
+        if not len(rows) or not spans:
+            return np.zeros(len(rows), dtype=np.float32)
+        held = sum(span.stop - span.start for span in spans)
+        if held <= _READ * len(spans) * (_CALL + len(rows)):
+            sums = self._add_up(spans, weighed.weights, int(rows[-1]) + 1)[rows]
+        else:
+            sums = self._look_up(spans, weighed.weights, rows)
+        norms = np.take(self.norms, rows, mode="clip")  # after the last paper that has words there is no norm
+        return np.minimum(sums / norms, 1.0).astype(np.float32)
+
+    def _add_up(self, spans: Sequence[slice], weights: Scores, papers: int) -> npt.NDArray[np.float64]:
+        """The inner product with the vector of each paper before `papers`."""
+        found = np.concatenate([self.rows[span] for span in spans])
+        gains = np.concatenate([self.scores[span] for span in spans])
+        gains *= np.repeat(weights, [span.stop - span.start for span in spans])
+        return np.bincount(found, weights=gains, minlength=papers).astype(np.float64, copy=False)
+
+    def _look_up(self, spans: Sequence[slice], weights: Scores, rows: Rows) -> npt.NDArray[np.float64]:
+        """The inner product with the vectors of these papers alone."""
+        sums = np.zeros(len(rows))
+        for span, weight in zip(spans, weights.tolist(), strict=True):
+            held = self.rows[span]
+            at = np.minimum(np.searchsorted(held, rows), len(held) - 1)
+            sums += np.where(held[at] == rows, self.scores[span][at], 0.0) * weight
+        return sums
+
+    def _find(self, terms: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Where the terms are, or would be, and whether they are there; the index must not be empty."""
+        hashes = np.array([term_hash(term) for term in terms], dtype=np.uint64)
+        at = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
+        return at, self.hashes[at] == hashes
+
     def save(self, folder: Path) -> None:
         """Write one `words-*.npy` for each array."""
         for field in fields(self):
@@ -118,8 +199,17 @@ class WordIndex:
 
     @classmethod
     def load(cls, folder: Path) -> WordIndex:
-        """Map the files that `save` wrote."""
-        return cls(*(map_array(folder / f"words-{field.name}.npy") for field in fields(cls)))
+        """Map the files that `save` wrote; what earlier versions did not write is worked out."""
+        arrays = {
+            field.name: map_array(folder / f"words-{field.name}.npy")
+            for field in fields(cls)
+            if field.name != "norms"
+        }
+        try:
+            norms = map_array(folder / "words-norms.npy")
+        except FileNotFoundError:
+            norms = _norms(arrays["rows"], arrays["scores"], int(arrays["rows"].max(initial=-1)) + 1)
+        return cls(**arrays, norms=norms)
 
 
 def index_words(titles: Sequence[str], abstracts: Sequence[str]) -> WordIndex:
@@ -141,6 +231,7 @@ def index_words(titles: Sequence[str], abstracts: Sequence[str]) -> WordIndex:
         rows=rows[order],
         scores=scores.astype(np.float32),
         idf=idf[kept].astype(np.float32),
+        norms=_norms(rows[order], scores, papers),
     )
 
 
@@ -154,12 +245,12 @@ def _postings(
     for row, (title, abstract) in enumerate(zip(titles, abstracts, strict=True)):
         weights: defaultdict[str, float] = defaultdict(float)
         for text, weight in ((title, TITLE), (abstract, 1.0)):
-            for word, count in words_of(text).items():
-                weights[stem(word)] += weight * count
+            for term, count in terms_of(text).items():
+                weights[term] += weight * count
                 lengths[row] += count
         for term, weighted in weights.items():
             if term not in hashed:
-                hashed[term] = _hash(term)
+                hashed[term] = term_hash(term)
             terms.append(hashed[term])
             rows.append(row)
             counts.append(weighted)
@@ -171,5 +262,11 @@ def _postings(
     )
 
 
-def _hash(term: str) -> int:
+def _norms(rows: Rows, scores: npt.NDArray[np.floating], papers: int) -> Scores:
+    squares = np.bincount(rows, weights=np.square(scores), minlength=papers)
+    return np.maximum(np.sqrt(squares), _TINY).astype(np.float32)
+
+
+def term_hash(term: str) -> int:
+    """The number that names a term in derived files: 64 bits of its BLAKE2."""
     return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "replace"), digest_size=8).digest(), "little")

@@ -24,11 +24,45 @@ class Signal(StrEnum):
     CITED_BY_NEIGHBOURS = "cited by nearest papers"  # the texts nearest to the seed cite the result
     CITES_NEIGHBOURS = "cites nearest papers"  # the result cites the texts nearest to the seed
     CITED_WITH_NEIGHBOURS = "cited with nearest papers"
+    CITING_TEXTS = "cited by texts like it"  # what cites the result reads like the seed
+    CITED_BY_COUPLED = "cited by papers with its references"  # what shares references with the seed cites it
+    NEAR_REFERENCES = "near its references"  # its text is close to those of the works that the seed cites
+    NEAR_BEST = "near the best results"
+    FACET = "same facet"  # the sentences of the role asked for are close
+    WALK = "near in the graph"  # personalised PageRank
+    SAME_AUTHORS = "same authors"
     SAME_TOPIC = "same topic"
     SAME_CATEGORY = "same category"
     INFLUENCE = "influence"  # how often the library cites the result
     AGE = "age"  # years between the two
     DISLIKED = "near a disliked paper"
+
+
+class Mode(StrEnum):
+    """Which evidence a ranking goes by."""
+
+    FUSED = "fused"  # all of it
+    TEXT = "text"  # the embeddings alone
+    WORDS = "words"  # the rare words in common alone
+    COUPLING = "coupling"  # references in common
+    COCITATION = "co-citation"  # later papers that cite both
+    REFERENCES = "references"  # what the seeds cite and what cites them
+
+
+class Facet(StrEnum):
+    """The part of an abstract that is compared, where not all of it is."""
+
+    BACKGROUND = "background"
+    METHOD = "method"
+    RESULT = "result"
+
+
+class Sort(StrEnum):
+    """In which order the results chosen by relevance are shown."""
+
+    SCORE = "score"  # the most relevant first
+    DATE = "date"  # the newest first
+    INFLUENCE = "influence"  # the one that the library cites most first
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +118,12 @@ class RelatedRequest:
     as one seed is left. `not_newer` leaves out papers whose id's month is after the newest seed's;
     `as_of_seed` answers as if they did not exist yet (neither results nor evidence; how rare a word is, the
     whole library tells all the same); `text_only` ignores all citations from and to the seeds.
+
+    `facet` compares only the sentences of that role; `least` (0 to 1) leaves out results of less similarity;
+    `diversity` (0 to 1) spreads the results, 0 not at all; `topic` is the id of a topic, of which (and of those
+    below it) all results are; with `among` these papers are ranked, all of them, and no others.
+    `known_references` are ids of works that the text cites, beside those that the graph knows: the references of a
+    virtual paper, evidence like those of a seed and never results.
     """
 
     liked: tuple[str, ...] = ()
@@ -94,11 +134,19 @@ class RelatedRequest:
     not_newer: bool = False
     as_of_seed: bool = False
     text_only: bool = False
+    mode: Mode = Mode.FUSED
+    facet: Facet | None = None
+    sort: Sort = Sort.SCORE
+    least: float = 0.0
+    diversity: float = 0.0
+    topic: str = ""
+    among: tuple[str, ...] = ()
+    known_references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RelatedAnswer:
-    """Related papers, most similar first, and what was asked."""
+    """Related papers in the order asked for, most similar first unless told, and what was asked."""
 
     seeds: tuple[Named, ...]
     unknown: tuple[str, ...]
@@ -134,7 +182,7 @@ class SearchAnswer:
 class PaperPage:
     """Everything that the page of one paper shows.
 
-    `version` is the one asked for, or the newest known, or None; `related` comes newest first, as the page has it;
+    `version` is the one asked for, or the newest known, or None; `related` are those that `mode` finds, as `sort` says;
     `note` is what a reader must know of the whole library (whose the abstracts are), None where there is nothing;
     `same_work` are other records of the same work, `open_license` whether `related` has papers of open licence only.
     """
@@ -154,6 +202,8 @@ class PaperPage:
     note: str | None = None
     same_work: tuple[Named, ...] = ()
     open_license: bool = False
+    mode: Mode = Mode.FUSED
+    sort: Sort = Sort.DATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,4 +243,114 @@ class GraphAnswer:
     nodes: tuple[GraphNode, ...]
     edges: tuple[tuple[PaperId, PaperId], ...]
     path: tuple[PaperId, ...]
+    generation: int
+
+
+class GapOrder(StrEnum):
+    """In which order gaps are shown."""
+
+    COUNT = "count"  # what most seeds cite first, of equals the one with the greatest lift
+    TELLING = "telling"  # count / ln(2 + citers in the library): what everybody cites comes later
+
+
+@dataclass(frozen=True, slots=True)
+class GapsRequest:
+    """Seeds, by id, BibTeX text and title, and wishes: which works do `at_least` of them cite, or more.
+
+    None for `at_least` is 2, or one in fifty of the seeds whose references are known where that is more. `bib` None
+    is no BibTeX, "" an empty one.
+    """
+
+    liked: tuple[str, ...] = ()
+    bib: str | None = None
+    titles: tuple[str, ...] = ()
+    at_least: int | None = None
+    order: GapOrder = GapOrder.COUNT
+    k: int = 20
+    filters: Filters = field(default_factory=Filters)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A work that `count` seeds cite and that is not among them; `title` is "" where the library does not hold it.
+
+    `cited_by` names some of them, the most cited first. `citers` papers of the library cite it, the seeds included;
+    `lift` is in log-odds, how much likelier a seed cites it than another paper of the library does.
+    """
+
+    id: PaperId
+    title: str
+    held: bool
+    count: int
+    citers: int
+    lift: float
+    cited_by: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GapsAnswer:
+    """Gaps in the order asked for; `total` counts those that pass, shown or not.
+
+    Of `seeds` works only `with_references` can say what they cite: of the others no reference is known.
+    """
+
+    seeds: int
+    with_references: int
+    unknown: tuple[str, ...]
+    at_least: int
+    results: tuple[Gap, ...]
+    total: int
+    generation: int
+
+
+class Why(StrEnum):
+    """Why a draft should perhaps cite a paper."""
+
+    CITED_BY_REFERENCES = "cited by references"  # works that the draft cites, cite it
+    SHARED_REFERENCES = "shares references"  # it cites what the draft cites
+    TEXT = "nearest text"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason why a draft should perhaps cite a paper; `papers` are some of the `count` references it speaks of."""
+
+    why: Why
+    count: int
+    text: str
+    papers: tuple[Named, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    """A draft: its title and abstract, what it cites (by id, BibTeX text and title), and wishes.
+
+    `bib` None is no BibTeX, "" an empty one.
+    """
+
+    abstract: str
+    title: str = ""
+    liked: tuple[str, ...] = ()
+    bib: str | None = None
+    titles: tuple[str, ...] = ()
+    k: int = 20
+    filters: Filters = field(default_factory=Filters)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A paper that a draft should perhaps cite: how it is related to the draft, and why it is missed."""
+
+    related: Related
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewAnswer:
+    """What a draft should perhaps cite, most related first; `cited` are its references that the library holds."""
+
+    cited: tuple[Named, ...]
+    unknown: tuple[str, ...]
+    results: tuple[Missing, ...]
+    baseline: float
     generation: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Self
 
@@ -15,9 +16,11 @@ from service import answers, explore, schemas
 from service.paper_page import paper_page
 from service.related import related
 from service.search import LONGEST_QUERY, search
+from service.seeds import LARGEST_BIB, LONGEST_TITLE, MOST_SEEDS, related_to_seeds
 
 MOST_RESULTS = 200
 MOST_IDS = 100
+MOST_AMONG = 1_000
 LONGEST_TEXT = 20_000
 DEEPEST = 10_000  # how far down a search may be leafed through
 MOST_NODES = 200
@@ -26,6 +29,20 @@ PROBLEM = "application/problem+json"
 OPEN_ONLY = (
     "Whether to show only papers whose licence lets anyone share and adapt them (CC BY, CC BY-SA, CC0)"
 )
+BY_MODE = (
+    "Which evidence to go by. `fused`: all of it; `text`: what title and abstract mean; `words`: rare words in common; "
+    "`coupling`: references in common; `co-citation`: papers that cite both; `references`: citations between the two"
+)
+BY_FACET = (
+    "Compare only what abstracts say of their `background`, `method` or `result`; all of it unless told"
+)
+BY_SORT = (
+    "How to show the papers that are most related. `score`: the most related first; `date`: the newest first; "
+    "`influence`: the one that the library cites most first"
+)
+LEAST = "Least similarity of a result: of papers with 0.8, about 8 of 10 are cited by the seed or together with it"
+DIVERSITY = "How much unlike each other the results shall be: 0 not at all, 1 as much as possible"
+TOPIC = "Only papers of this topic and those below it, by its id, such as 3 or 3.2"
 
 
 def _characters(text: str) -> str:
@@ -38,6 +55,8 @@ def _characters(text: str) -> str:
 Text = Annotated[str, AfterValidator(_characters)]
 Identifier = Annotated[Text, Field(min_length=1, max_length=200)]
 OpenOnly = Annotated[bool, Query(description=OPEN_ONLY)]
+TopicId = Annotated[Text, Field(max_length=50, examples=["1"])]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Wishes(BaseModel):
@@ -66,6 +85,12 @@ class Wishes(BaseModel):
         )
 
 
+class RelatedWishes(Wishes):
+    """Which papers may be related ones."""
+
+    topic: TopicId = Field(default="", description=TOPIC)
+
+
 class RelatedRequest(BaseModel):
     """Seeds and wishes: at least one liked paper or a text."""
 
@@ -78,8 +103,30 @@ class RelatedRequest(BaseModel):
         default=[], max_length=MOST_IDS, description="And of papers you do not"
     )
     text: Annotated[Text, Field(max_length=LONGEST_TEXT, description="A text to be related to")] = ""
+    bib: Annotated[
+        Text,
+        Field(max_length=LARGEST_BIB, description="The text of a BibTeX file, whose papers you like as well"),
+    ] = ""
+    titles: list[Annotated[Text, Field(max_length=LONGEST_TITLE)]] = Field(
+        default=[],
+        max_length=MOST_SEEDS,
+        description="Titles, ids or whole references of papers that you like as well",
+    )
+    known_references: list[Identifier] = Field(
+        default=[], max_length=MOST_SEEDS, description="Ids of papers that the text cites"
+    )
     k: int = Field(default=20, ge=1, le=MOST_RESULTS, description="How many papers")
-    filters: Wishes = Wishes()
+    filters: RelatedWishes = RelatedWishes()
+    mode: answers.Mode = Field(default=answers.Mode.FUSED, description=BY_MODE, examples=["co-citation"])
+    facet: answers.Facet | None = Field(default=None, description=BY_FACET, examples=["method"])
+    sort: answers.Sort = Field(default=answers.Sort.SCORE, description=BY_SORT, examples=["date"])
+    least: Fraction = Field(default=0.0, description=LEAST, examples=[0.5])
+    diversity: Fraction = Field(default=0.0, description=DIVERSITY, examples=[0.3])
+    among: list[Identifier] = Field(
+        default=[],
+        max_length=MOST_AMONG,
+        description="Rank these papers and no others, whatever the filters: ids or arXiv URLs",
+    )
     not_newer: bool = Field(default=False, description="Leave out papers newer than the newest seed")
     as_of_seed: bool = Field(
         default=False, description="Answer as if papers newer than the seed did not exist"
@@ -88,8 +135,8 @@ class RelatedRequest(BaseModel):
 
     @model_validator(mode="after")
     def _has_a_seed(self) -> Self:
-        if not self.liked and not self.text.strip():
-            raise ValueError("give at least one paper in liked, or a text")
+        if not (self.liked or self.titles or self.bib.strip() or self.text.strip()):
+            raise ValueError("give at least one paper in liked, bib or titles, or a text")
         return self
 
     def request(self) -> answers.RelatedRequest:
@@ -103,6 +150,14 @@ class RelatedRequest(BaseModel):
             not_newer=self.not_newer,
             as_of_seed=self.as_of_seed,
             text_only=self.text_only,
+            mode=self.mode,
+            facet=self.facet,
+            sort=self.sort,
+            least=self.least,
+            diversity=self.diversity,
+            topic=self.filters.topic,
+            among=tuple(self.among),
+            known_references=tuple(self.known_references),
         )
 
 
@@ -135,8 +190,23 @@ def asked_filters(
     )
 
 
+def asked_ranking(
+    mode: Annotated[answers.Mode, Query(description=BY_MODE, examples=["co-citation"])] = answers.Mode.FUSED,
+    facet: Annotated[answers.Facet | None, Query(description=BY_FACET, examples=["method"])] = None,
+    sort: Annotated[answers.Sort, Query(description=BY_SORT, examples=["date"])] = answers.Sort.SCORE,
+    least: Annotated[Fraction, Query(description=LEAST, examples=[0.5])] = 0.0,
+    diversity: Annotated[Fraction, Query(description=DIVERSITY, examples=[0.3])] = 0.0,
+    topic: Annotated[TopicId, Query(description=TOPIC)] = "",
+) -> answers.RelatedRequest:
+    """How a GET request wants its papers ranked; seeds and filters come beside."""
+    return answers.RelatedRequest(
+        mode=mode, facet=facet, sort=sort, least=least, diversity=diversity, topic=topic
+    )
+
+
 Opened = Annotated[Library, Depends(opened_library)]
 Asked = Annotated[Filters, Depends(asked_filters)]
+Ranking = Annotated[answers.RelatedRequest, Depends(asked_ranking)]
 Id = Annotated[
     str,
     Path(
@@ -172,11 +242,12 @@ def related_to_paper(
     paper_id: Id,
     library: Opened,
     filters: Asked,
+    ranking: Ranking,
     k: Count = 20,
     not_newer: Annotated[bool, Query(description="Leave out papers newer than this one")] = False,  # noqa: FBT002  # a parameter of the query
 ) -> Response:
-    """Papers related to one, most similar first, each with its reasons."""
-    wishes = answers.RelatedRequest(liked=(paper_id,), k=k, filters=filters, not_newer=not_newer)
+    """Papers related to one, most similar first unless `sort` says otherwise, each with its reasons."""
+    wishes = replace(ranking, liked=(paper_id,), k=k, filters=filters, not_newer=not_newer)
     return answered(schemas.related_answer(related(library, wishes)))
 
 
@@ -186,15 +257,26 @@ def one_paper(paper_id: Id, library: Opened, k: Count = 20, *, open_license: Ope
     return answered(schemas.paper(paper_page(library, paper_id, k=k, open_license=open_license)))
 
 
+_ASKED = [
+    {"liked": ["1706.03762"], "disliked": ["1512.03385"], "k": 5},
+    {
+        "liked": ["1706.03762"],
+        "mode": "co-citation",
+        "sort": "influence",
+        "least": 0.5,
+        "filters": {"since": "2018-01-01", "categories": ["cs"]},
+    },
+]
+
+
 @router.post("/related", response_model=schemas.RelatedAnswer, responses=_NOT_FOUND)
 def related_to_many(
     library: Opened,
-    wishes: Annotated[
-        RelatedRequest, Body(examples=[{"liked": ["1706.03762"], "disliked": ["1512.03385"], "k": 5}])
-    ],
+    wishes: Annotated[RelatedRequest, Body(examples=_ASKED)],
 ) -> Response:
-    """Papers related to several papers (liked and disliked) or to a text. Unknown ids are reported, not fatal."""
-    return answered(schemas.related_answer(related(library, wishes.request())))
+    """Papers related to several papers (liked and disliked) or to a text. Unknown papers are reported, not fatal."""
+    answer = related_to_seeds(library, wishes.request(), bib=wishes.bib or None, titles=wishes.titles)
+    return answered(schemas.related_answer(answer))
 
 
 @router.get("/search", response_model=schemas.SearchAnswer)

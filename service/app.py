@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from indexer.errors import GenerationError
 from indexer.library import open_library
 from indexer.settings import Settings
-from service import api, site
+from service import api, api_seeds, site
 from service.problems import LARGEST_BODY, as_json, handle_errors, http_problem
 
 _HEADERS = [
@@ -60,6 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.include_router(api.router)
+    app.include_router(api_seeds.router)
     app.include_router(site.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")
     handle_errors(app)

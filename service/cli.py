@@ -10,24 +10,23 @@ import typer
 from typer.main import get_command
 
 from indexer.errors import SettingsError
-from service import operating
+from service import asking, measuring, operating, teaching
 from service.cli_options import (
+    CategoryOption,
     CountOption,
     JsonOption,
     LibraryOption,
+    LicenseOption,
     OpenLicenseOption,
     PaperArgument,
     PortOption,
+    SinceOption,
+    UntilOption,
+    chosen,
+    filters_of,
     settings_of,
 )
-from service.console import (
-    Bars,
-    errors_in_one_line,
-    print_json,
-    print_table,
-    print_text,
-    warn,
-)
+from service.console import Bars, errors_in_one_line, print_text
 
 if TYPE_CHECKING:
     from indexer.library import Library
@@ -49,6 +48,7 @@ def _opened(library: str | None) -> Library:
 
 for _command in (operating.crawl, operating.link, operating.update, operating.sync, operating.status):
     app.command()(_command)
+app.add_typer(teaching.train)
 
 
 @app.command()
@@ -91,6 +91,44 @@ def related(
         Path | None,
         typer.Option("--ids-from", metavar="FILE", help="One id a line; each answered by itself."),
     ] = None,
+    bib: asking.BibOption = None,
+    titles: asking.TitlesOption = None,
+    mode: Annotated[
+        str,
+        typer.Option(
+            metavar="MODE", help="Evidence: fused, text, words, coupling, co-citation or references."
+        ),
+    ] = "fused",
+    facet: Annotated[
+        str,
+        typer.Option(metavar="FACET", help="Compare abstracts by this alone: background, method or result."),
+    ] = "",
+    sort: Annotated[
+        str,
+        typer.Option(metavar="ORDER", help="Show by score, date (newest first) or influence (most cited)."),
+    ] = "score",
+    least: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            metavar="S",
+            help="Least similarity; of results with .8, about 8 of 10 are cited by the query or with it.",
+        ),
+    ] = 0.0,
+    diversity: Annotated[
+        float, typer.Option(min=0.0, max=1.0, metavar="D", help="How unlike each other, from 0 to 1.")
+    ] = 0.0,
+    topic: Annotated[
+        str, typer.Option(metavar="TOPIC", help="Only of this topic and those below it, such as 3.2.")
+    ] = "",
+    category: CategoryOption = None,
+    license: LicenseOption = None,  # noqa: A002  # the name of the option
+    since: SinceOption = None,
+    until: UntilOption = None,
+    among: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Rank these papers and no others; one id a line.")
+    ] = None,
     not_newer: Annotated[
         bool, typer.Option("--not-newer", help="Leave out papers whose id's month is after the query's.")
     ] = False,
@@ -105,30 +143,38 @@ def related(
     json: JsonOption = False,
 ) -> None:
     """Find papers related to papers or a text, with reasons."""
-    from indexer.tables import Filters
-    from service.answers import RelatedRequest
-    from service.listing import related_lines, related_to_each
-    from service.related import related as answer_of
+    from service.answers import Facet, Mode, RelatedRequest, Sort
+    from service.listing import among_in, related_lines, related_to_each, warn_unknown
+    from service.seeds import related_to_seeds
 
-    if papers and ids_from is not None:
-        raise SettingsError("give the ids either as arguments or with --ids-from, not both")
+    if (papers or bib or titles) and ids_from is not None:
+        raise SettingsError("give the papers either together or with --ids-from, not both")
+    works, lines = asking.works_in(bib, titles)
     wishes = RelatedRequest(
         liked=tuple(papers or ()),
         disliked=tuple(disliked or ()),
         text=text,
         k=k,
-        filters=Filters(open_license=open_license),
+        filters=filters_of(
+            since=since, until=until, categories=category, licenses=license, open_license=open_license
+        ),
         not_newer=not_newer,
         as_of_seed=as_of_seed,
         text_only=text_only,
+        mode=chosen("--mode", mode, Mode),
+        facet=chosen("--facet", facet, Facet) if facet else None,
+        sort=chosen("--sort", sort, Sort),
+        least=least,
+        diversity=diversity,
+        topic=topic,
+        among=() if among is None else among_in(among),
     )
     with _opened(library) as opened:
         if ids_from is not None:
             related_to_each(opened, ids_from, wishes, as_json=json)
             return
-        answer = answer_of(opened, wishes)
-    for unknown in answer.unknown:
-        warn(f"{unknown} is not in this library")
+        answer = related_to_seeds(opened, wishes, bib=works, titles=lines)
+    warn_unknown(answer.unknown)
     related_lines(answer, as_json=json)
 
 
@@ -206,51 +252,9 @@ def serve(
     run(settings_of(library), host, port)
 
 
-@app.command()
-def evaluate(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="citations, references or speed.")],
-    judgements: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Lines of query<TAB>relevant, for citations.")
-    ] = None,
-    folder: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Citations with what they mean, for references.")
-    ] = None,
-    run: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the last system's rankings as a TREC run.")
-    ] = None,
-    systems: Annotated[
-        str, typer.Option(metavar="NAMES", help="Comma separated; the first is the baseline.")
-    ] = "minilm,bm25,hybrid,related",
-    as_of: Annotated[
-        bool, typer.Option("--as-of", help="Hide papers newer than the query, as evidence too.")
-    ] = False,
-    library: LibraryOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Measure how good or how fast the library's answers are."""
-    from service.evaluation.command import evaluate_citations, evaluate_references, evaluate_speed
-
-    with Bars() as bars:
-        if name == "speed":
-            report = evaluate_speed(settings_of(library), bars)
-        elif name == "references":
-            if folder is None:
-                raise SettingsError("evaluate references needs --folder FOLDER")
-            report = evaluate_references(settings_of(library), folder, bars)
-        elif name == "citations":
-            if judgements is None:
-                raise SettingsError("evaluate citations needs --judgements FILE")
-            chosen = [system.strip() for system in systems.split(",")]
-            report = evaluate_citations(
-                settings_of(library), judgements, chosen, as_of=as_of, run=run, progress=bars
-            )
-        else:
-            raise SettingsError(f"there is no evaluation {name!r}; use citations, references or speed")
-    if json:
-        print_json(report.as_json())
-    else:
-        print_table(report.rows)
-        print_text(report.footnote)
+app.command()(asking.gaps)
+app.command()(asking.review)
+app.command()(measuring.evaluate)
 
 
 @app.command()

@@ -6,14 +6,26 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from indexer.errors import InvalidPaperId, SourceError, UnknownPaper
+from indexer.errors import InvalidPaperId, SettingsError, SourceError, UnknownPaper
 from indexer.library import Library
 from indexer.papers import PaperId, Topic
 from indexer.plain_text import readable
 from service import schemas
-from service.answers import GraphAnswer, RelatedAnswer, RelatedRequest, SearchAnswer, TopicAnswer
+from service.answers import (
+    Gap,
+    GapsAnswer,
+    GraphAnswer,
+    RelatedAnswer,
+    RelatedRequest,
+    ReviewAnswer,
+    SearchAnswer,
+    TopicAnswer,
+)
 from service.console import print_json, print_table, print_text, warn
-from service.related import related
+from service.related import MOST_RESULTS, related
+
+_NAMED = 3  # papers in a line
+_WARNED = 10  # unknown works that are named; of a long bibliography there may be hundreds
 
 
 def related_lines(answer: RelatedAnswer, *, as_json: bool, indent: str = "") -> None:
@@ -23,6 +35,8 @@ def related_lines(answer: RelatedAnswer, *, as_json: bool, indent: str = "") -> 
     for one in answer.results:
         print_text(f"{indent}{one.similarity:.2f}  {one.paper.id}  {readable(one.paper.title)}")
         print_text(f"{indent}      {one.because}")
+    if not answer.results:
+        warn("nothing related was found; ask for less: another --mode, a smaller --least, fewer filters")
     return None
 
 
@@ -31,7 +45,7 @@ def related_to_each(library: Library, ids_from: Path, wishes: RelatedRequest, *,
 
     An id that the library does not hold is reported and gets an empty list; `SourceError` if that are all.
     """
-    ids = _ids(ids_from)
+    ids = ids_in(ids_from)
     answered = 0
     for text in ids:
         try:
@@ -51,7 +65,18 @@ def related_to_each(library: Library, ids_from: Path, wishes: RelatedRequest, *,
         raise SourceError(f"the library holds none of the {len(ids):,} ids in {ids_from}")
 
 
-def _ids(path: Path) -> list[str]:
+def among_in(path: Path) -> tuple[str, ...]:
+    """The ids in a file of those to be ranked; `SettingsError` for none and for more than are ranked one by one."""
+    ids = tuple(dict.fromkeys(ids_in(path)))
+    if not ids:
+        raise SettingsError(f"there is no id in {path}; write one a line")
+    if len(ids) > MOST_RESULTS:
+        raise SettingsError(f"{path} has {len(ids):,} ids, more than {MOST_RESULTS:,}; ask for them in parts")
+    return ids
+
+
+def ids_in(path: Path) -> list[str]:
+    """The ids in a file, one a line; `SourceError` where it cannot be read."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
@@ -121,4 +146,56 @@ def _chain(answer: GraphAnswer, goal: PaperId) -> None:
     for before, after in pairwise(answer.path):
         relation = "cites" if (before, after) in answer.edges else "is cited by"
         print_text(f"  {relation} {after}  {titles[after]}")
+    return None
+
+
+def warn_unknown(unknown: tuple[str, ...]) -> None:
+    """Say what the library does not hold, the first few by name."""
+    for text in unknown[:_WARNED]:
+        warn(f"{text} is not in this library")
+    if len(unknown) > _WARNED:
+        warn(f"nor are {len(unknown) - _WARNED:,} more; --json lists them all")
+
+
+def gaps_lines(answer: GapsAnswer, *, as_json: bool) -> None:
+    """What seeds cite that is not among them, each with how many of them and which."""
+    warn_unknown(answer.unknown)
+    if as_json:
+        return print_json(schemas.gaps_data(answer))
+    for one in answer.results:
+        title = readable(one.title) if one.held else "(not in this library)"
+        print_text(f"{one.count:>4}  {one.id}  {title}")
+        print_text(f"      {_cited_by(one)}")
+    if answer.with_references < answer.seeds:
+        known = f"{answer.with_references:,} of {answer.seeds:,} seeds"
+        warn(f"only of {known} it is known what they cite; `paperkin link` looks for more")
+    if not answer.results:
+        warn(f"there is no other work that at least {answer.at_least} seeds cite")
+    return None
+
+
+def _cited_by(gap: Gap) -> str:
+    """Who cites a work, in words."""
+    named = "; ".join(one.title for one in gap.cited_by[:_NAMED])
+    more = gap.count - len(gap.cited_by[:_NAMED])
+    others = f" and {more:,} more" if more else ""
+    papers = "paper" if gap.citers == 1 else "papers"
+    return f"cited by {named}{others} ({gap.citers:,} {papers} of the library)"
+
+
+def review_lines(answer: ReviewAnswer, *, as_json: bool) -> None:
+    """What a draft should perhaps cite, each with why it is missed and how it is related."""
+    warn_unknown(answer.unknown)
+    if as_json:
+        return print_json(schemas.review_data(answer))
+    for one in answer.results:
+        paper = one.related.paper
+        print_text(f"{one.related.similarity:.2f}  {paper.id}  {readable(paper.title)}")
+        for finding in one.findings:
+            named = "; ".join(mention.title for mention in finding.papers[:_NAMED])
+            print_text(f"      {finding.text}{f': {named}' if named else ''}")
+        if not one.findings:
+            print_text(f"      {one.related.because}")
+    if not answer.results:
+        warn("nothing was found that the draft should cite")
     return None

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +16,7 @@ from indexer.errors import SettingsError, StoreError
 from indexer.papers import Window
 from indexer.settings import Settings
 from service import reports
-from service.cli_options import JsonOption, LibraryOption, QuietOption, now, settings_of
+from service.cli_options import JsonOption, LibraryOption, QuietOption, now, settings_of, window
 from service.console import Bars, Stopwatch, print_json, print_table, print_text, warn
 
 if TYPE_CHECKING:
@@ -231,8 +231,4 @@ def _require_library(settings: Settings) -> None:
 
 
 def _window(since: datetime | None, until: datetime | None) -> Window:
-    first: date | None = since.date() if since else None
-    last: date | None = until.date() if until else None
-    if first and last and first > last:
-        raise SettingsError(f"--since {first} is after --until {last}; give them the other way round")
-    return Window(first, last)
+    return Window(*window(since, until))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,16 +19,25 @@ from markupsafe import Markup, escape
 from indexer.papers import Paper, Topic
 from indexer.plain_text import one_line, readable, unaccent_tex
 from indexer.tables import Filters
-from service.answers import Named, PaperPage, Reason, Related, SearchAnswer, TopicAnswer
+from service.answers import Mode, Named, PaperPage, Reason, Related, SearchAnswer, Sort, TopicAnswer
 from service.paper_page import SAMPLE_COMMENT
-
-Order = Literal["newest", "closest"]
 
 DISCLAIMER = (
     "This list was made automatically, from the titles and abstracts of the papers in this library.",
     "Nothing on this page comes with a guarantee of its quality, and nobody takes responsibility for what "
     "follows from its use.",
 )
+
+# How a page calls the orders of its related papers and the evidence that finds them; the first is what it has unasked.
+SORTS = {Sort.DATE: "Newest first", Sort.SCORE: "Closest first", Sort.INFLUENCE: "Most cited first"}
+MODES = {
+    Mode.FUSED: "All evidence",
+    Mode.TEXT: "Text",
+    Mode.WORDS: "Terms",
+    Mode.COUPLING: "Shared references",
+    Mode.COCITATION: "Cited together",
+    Mode.REFERENCES: "Citations",
+}
 
 _HERE = Path(__file__).parent
 _LICENSES = {
@@ -42,7 +51,7 @@ _CREATIVE_COMMONS = re.compile(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d
 
 
 def render_text(page: PaperPage) -> str:
-    """The page of a paper as plain text, one field a line, related papers newest first."""
+    """The page of a paper as plain text, one field a line, its related papers at the end."""
     paper = page.paper
     title = title_of(paper)
     lines = [title]
@@ -63,9 +72,14 @@ def render_text(page: PaperPage) -> str:
     for related in page.related:
         lines += _related_lines(related)
     if not page.related:
-        of_what = " that have an open licence" if page.open_license else ""
-        lines.append(f"None{of_what} were found in this library.")
+        lines.append(f"None{_limits(page)} were found in this library.")
     return "\n".join([*lines, *DISCLAIMER]) + "\n"
+
+
+def _limits(page: PaperPage) -> str:
+    """Which related papers alone were looked for, where not all were."""
+    licenses = " that have an open licence" if page.open_license else ""
+    return licenses + ("" if page.mode is Mode.FUSED else " by this evidence")
 
 
 def _more_lines(page: PaperPage) -> list[str]:
@@ -180,6 +194,14 @@ def _marked(text: str, query: str) -> Markup:
     )
 
 
+def _coded(text: str) -> Markup:
+    """The text with what is between backticks as <code>."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """The bar of one reason: its width in percent of the strongest one's, and whether it speaks against."""
@@ -222,6 +244,7 @@ def _environment() -> Environment:
         here=_here,
         work_link=_work_link,
         marked=_marked,
+        coded=_coded,
         bars=_bars,
     )
     return environment
@@ -239,18 +262,55 @@ def _render(template: str, *, open_license: bool = False, **values: Any) -> str:
     return re.sub(r"\n\s+", "\n", shown)
 
 
-def render_html(page: PaperPage, *, order: Order = "newest", served: bool = False) -> str:
-    """The page of a paper as HTML, its related papers in the order asked for.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A way to show the related papers otherwise: what it is called, where it is, whether it is what is shown."""
+
+    name: str
+    address: str
+    current: bool
+
+
+def _address_of(page: PaperPage) -> str:
+    """The end of the address of a page, which says what it shows beyond what every page does."""
+    asked = {
+        "mode": page.mode if page.mode is not Mode.FUSED else "",
+        "sort": page.sort if page.sort is not Sort.DATE else "",
+        "open_license": "true" if page.open_license else "",
+    }
+    return urlencode({name: value for name, value in asked.items() if value})
+
+
+def _choices(page: PaperPage) -> dict[str, list[Choice]]:
+    """The other evidence, the other orders, and the other licences that the page can have."""
+
+    def choices(field: str, names: Mapping[Any, str]) -> list[Choice]:
+        return [
+            Choice(
+                name,
+                f"?{_address_of(replace(page, **{field: value}))}#related",
+                getattr(page, field) == value,
+            )
+            for value, name in names.items()
+        ]
+
+    licenses = choices("open_license", {False: "All papers", True: "Open licences only"})
+    return {"modes": choices("mode", MODES), "sorts": choices("sort", SORTS), "licenses": licenses}
+
+
+def render_html(page: PaperPage, *, served: bool = False) -> str:
+    """The page of a paper as HTML.
 
     It is a file that needs no server, its style inside and its links leading to arXiv, unless it is `served`.
     """
-    related = page.related if order == "newest" else sorted(page.related, key=lambda one: -one.similarity)
     return _render(
         "paper.html",
         page=page,
         paper=page.paper,
-        related=related,
-        order=order,
+        related=page.related,
+        choices=_choices(page),
+        limits=_limits(page),
+        address=_address_of(page),
         served=served,
         open_license=page.open_license,
         shown_day=_version_day(page.paper, page.version),

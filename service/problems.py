@@ -16,7 +16,7 @@ from service import api, pages, schemas
 
 log = logging.getLogger(__name__)
 
-LARGEST_BODY = 1 << 20  # bytes; a hundred ids and a long text are 50 kB
+LARGEST_BODY = 4 << 20  # bytes; 2 MB of BibTeX, the most that is read, grow when they are written as JSON
 
 Form = Literal["html", "text", "json"]
 _FORMS: dict[str, Form] = {

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from indexer.authors import common_names
 from indexer.library import Derived
 from indexer.papers import Paper
 from indexer.plain_text import readable
@@ -14,8 +15,8 @@ from indexer.tables import Keys
 from indexer.words import stem
 from service.answers import Named, Reason, Signal
 from service.candidates import Candidates
-from service.evidence import Evidence, find_evidence
-from service.ranking import COLUMN, SIGNALS, Features
+from service.named_evidence import Evidence, find_evidence
+from service.ranking import AT, COLUMN, MEASURED, SIGNALS, Features
 
 NAMED = 3  # papers and terms named for one reason
 _LONGEST_TITLE = 70  # characters of a title in a sentence
@@ -36,16 +37,32 @@ class Explainer:
     def reasons(self, chosen: Keys, papers: dict[int, Paper]) -> list[tuple[Reason, ...]]:
         """The reasons of each chosen candidate (positions), strongest first: all that make up its relevance."""
         found = self.candidates
-        evidence = find_evidence(self.derived.graph, found.nodes[chosen], found.neighbours, found.seeds)
+        evidence = find_evidence(
+            self.derived.graph,
+            found.nodes[chosen],
+            neighbours=found.neighbours,
+            seeds=found.seeds,
+            seed_references=found.references,
+            coupled=found.coupled,
+        )
         names = self._names(evidence)
         stems = {word: stem(word) for word in found.words}
+        seeds = self._seeds(chosen)
         explained = []
         for at in chosen.tolist():
             node, paper = int(found.nodes[at]), papers[int(found.keys[at])]
             works = {signal: by_node.get(node, []) for signal, by_node in evidence.items()}
-            facts = _Facts(works, names, _shared_terms(stems, paper), self._topic(at))
+            terms = _shared_terms(stems, paper)
+            authors = tuple(dict.fromkeys(name for seed in seeds for name in common_names(paper, seed)))
+            facts = _Facts(works, names, terms, authors[:NAMED], self._topic(at))
             explained.append(self._of(at, facts))
         return explained
+
+    def _seeds(self, chosen: Keys) -> list[Paper]:
+        """The seeds, where a result has an author of theirs."""
+        if not self.parts[chosen, COLUMN[Signal.SAME_AUTHORS]].any():
+            return []
+        return list(self.store.papers(self.candidates.liked.tolist()).values())
 
     def _names(self, evidence: Evidence) -> dict[int, Named]:
         """Ids and titles of all works that will be named, by node, in two round trips."""
@@ -60,15 +77,15 @@ class Explainer:
 
     def _of(self, at: int, facts: _Facts) -> tuple[Reason, ...]:
         contributions = self.parts[at].tolist()
-        values = self.candidates.features[at].tolist()
         reasons = []
-        for signal, contribution, value in zip(SIGNALS, contributions, values, strict=True):
+        for signal, contribution in zip(SIGNALS, contributions, strict=True):
             if not contribution:
                 continue
+            value = float(self.candidates.features[at, AT[MEASURED[signal]]])
             works = facts.works.get(signal, [])
             strength = float(len(works)) if works else value
             named = tuple(facts.names[node] for node in works[:NAMED] if node in facts.names)
-            terms = facts.terms if signal is Signal.WORDS else ()
+            terms = {Signal.WORDS: facts.terms, Signal.SAME_AUTHORS: facts.authors}.get(signal, ())
             told = _Told(strength, terms, named, facts.topic, len(self.candidates.seeds))
             reasons.append(Reason(signal, contribution, strength, _SENTENCES[signal](told), terms, named))
         reasons.sort(key=lambda reason: -reason.contribution)
@@ -84,11 +101,12 @@ class Explainer:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What is known of one result: works by signal, their names by node, shared terms, its topic's label."""
+    """What is known of one result: works by signal, their names by node, shared terms, authors, topic's label."""
 
     works: dict[Signal, list[int]]
     names: dict[int, Named]
     terms: tuple[str, ...]
+    authors: tuple[str, ...]
     topic: str
 
 
@@ -126,7 +144,7 @@ def _speaks(reason: Reason) -> bool:
     """Whether the reason tells a reader why: not how well known or old the paper is, nor that its text is far."""
     if reason.signal is Signal.TEXT:
         return reason.value >= _CLOSE
-    return reason.signal not in (Signal.INFLUENCE, Signal.AGE)
+    return reason.signal not in _SILENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +173,15 @@ class _Told:
         return f" ({title})" if self.count == 1 else f" (such as {title})"
 
     def some(self) -> str:
-        """How many, in words that read well before "of the nearest papers"."""
-        return "one" if self.count == 1 else str(self.count)
+        """How many, in words that read well before "of the nearest papers"; they may be near in one way only."""
+        return {0: "some", 1: "one"}.get(self.count, str(self.count))
 
     def counted(self, noun: str) -> str:
         return f"{self.count} {noun}{'' if self.count == 1 else 's'}"
 
+
+# What tells a reader nothing of why: how well known or old the paper is, how far its place in the graph.
+_SILENT = frozenset({Signal.INFLUENCE, Signal.AGE, Signal.NEAR_BEST, Signal.WALK, Signal.NEAR_REFERENCES})
 
 _SENTENCES: dict[Signal, Callable[[_Told], str]] = {
     Signal.TEXT: lambda told: f"its text is {_closeness(told.value)} (cosine {told.value:.2f})",
@@ -178,10 +199,24 @@ _SENTENCES: dict[Signal, Callable[[_Told], str]] = {
     ),
     Signal.CITES_NEIGHBOURS: lambda told: f"cites {told.some()} of the nearest papers{told.listed()}",
     Signal.CITED_WITH_NEIGHBOURS: lambda _: "is cited together with the nearest papers",
+    Signal.CITING_TEXTS: lambda _: "is cited by texts like it",
+    Signal.CITED_BY_COUPLED: lambda told: (
+        f"is cited by {told.counted('paper')} that {'shares' if told.count == 1 else 'share'} its references"
+        f"{told.listed()}"
+    ),
+    Signal.NEAR_REFERENCES: lambda _: "its text is close to what it cites",
+    Signal.NEAR_BEST: lambda _: "is close to the other results",
+    Signal.FACET: lambda told: f"what was asked for is {_closeness(told.value)} (cosine {told.value:.2f})",
+    Signal.WALK: lambda _: "few steps away in the graph of citations",
+    Signal.SAME_AUTHORS: lambda told: (
+        f"shares the author{'' if len(told.terms) == 1 else 's'} {', '.join(told.terms)}"
+        if told.terms
+        else "shares authors"
+    ),
     Signal.SAME_TOPIC: lambda told: f"same topic ({told.topic})",
     Signal.SAME_CATEGORY: lambda _: "same category",
     Signal.INFLUENCE: lambda told: f"cited {_times(round(math.expm1(told.value)))} in this library",
-    Signal.AGE: lambda told: f"{told.value:.1f} years apart",
+    Signal.AGE: lambda told: f"{abs(told.value):.1f} years {'older' if told.value >= 0 else 'newer'}",
     Signal.DISLIKED: lambda _: "is near a paper that you dislike",
 }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from indexer.library import Library
 from indexer.papers import Paper, PaperId
 from indexer.tables import Filters
 from service import api, explore, pages, schemas
+from service.answers import Mode, Sort
 from service.paper_page import paper_page
 from service.problems import Form, preferred
 from service.search import LONGEST_QUERY, search
@@ -58,25 +60,37 @@ def newest_papers(library: Library, limit: int, filters: Filters) -> list[Paper]
     return [papers[key] for key in keys if key in papers]
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Which related papers a page shows: found by which evidence, in which order, of which licences."""
+
+    mode: Mode
+    sort: Sort
+    open_license: bool
+
+
+def shown_as(mode: Mode = Mode.FUSED, sort: Sort = Sort.DATE, *, open_license: api.OpenOnly = False) -> Shown:
+    """What the address of a page asks for."""
+    return Shown(mode, sort, open_license)
+
+
 @router.api_route("/papers/{paper_id:path}", methods=_READ)
 def paper(
     request: Request,
     paper_id: Annotated[str, PathParameter(max_length=200)],
     library: api.Opened,
-    order: pages.Order = "newest",
+    shown: Annotated[Shown, Depends(shown_as)],
     form: Annotated[Form | None, Query(alias="format")] = None,
-    *,
-    open_license: api.OpenOnly = False,
 ) -> Response:
     """The page of a paper, in the form that is asked for by `?format=` or else by the Accept header."""
-    page = paper_page(library, paper_id, open_license=open_license)
+    page = paper_page(library, paper_id, mode=shown.mode, sort=shown.sort, open_license=shown.open_license)
     match form or preferred(request.headers.get("accept", "")):
         case "text":
             answer: Response = PlainTextResponse(pages.render_text(page))
         case "json":
             answer = api.answered(schemas.paper(page))
         case _:
-            answer = HTMLResponse(pages.render_html(page, order=order, served=True))
+            answer = HTMLResponse(pages.render_html(page, served=True))
     answer.headers["Vary"] = "Accept"
     return answer
 
@@ -162,7 +176,7 @@ def _operations(openapi: dict[str, Any], base: str) -> Sequence[dict[str, Any]]:
             "summary": operation["description"],
             "parameters": [
                 {"name": one["name"], "description": one.get("description", "")}
-                for one in operation.get("parameters", [])
+                for one in [*operation.get("parameters", []), *_fields(openapi, operation)]
             ],
             "example": _example(base, path, operation),
         }
@@ -171,13 +185,30 @@ def _operations(openapi: dict[str, Any], base: str) -> Sequence[dict[str, Any]]:
     ]
 
 
+def _fields(openapi: dict[str, Any], operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The fields of a call's body, those of the filters as `filters.since`."""
+    schemas_of = openapi["components"]["schemas"]
+
+    def below(schema: dict[str, Any], prefix: str) -> Iterator[dict[str, Any]]:
+        for name, field in schema["properties"].items():
+            described = schemas_of.get(field.get("$ref", "").rpartition("/")[2], {})
+            if "properties" in described:
+                yield from below(described, f"{prefix}{name}.")
+            else:
+                yield {"name": prefix + name, "description": field.get("description", "")}
+
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if body:
+        yield from below(schemas_of[body["schema"]["$ref"].rpartition("/")[2]], "")
+
+
 def _example(base: str, path: str, operation: dict[str, Any]) -> str:
     query = []
     for one in operation.get("parameters", []):
         example = next(iter(one["schema"].get("examples", [])), None)
         if one["in"] == "path":
             path = path.replace("{" + one["name"] + "}", str(example))
-        elif example is not None:
+        elif example is not None and one["required"]:  # with all that may be asked it is no example
             query.append(f"{one['name']}={example}")
     address = f"{base}{path}" + (f"?{'&'.join(query)}" if query else "")
     body = operation.get("requestBody", {}).get("content", {}).get("application/json")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from indexer.plain_text import readable, sentences
+from service.roles import VERBS_FOUND, VERBS_SHOWING, WORK
 
 _MOST = 3
 
@@ -17,15 +18,6 @@ _VERBS_DONE = (
     "compute|measure|perform|train|survey|discuss|offer|revisit|aim|focus|suggest|compare|evaluate|calculate|"
     "combine|release|define|obtain|tackle|seek|search for"
 )
-_VERBS_FOUND = (
-    "find|found|show|showed|demonstrate|demonstrated|prove|observe|observed|conclude|establish|discover|detect|"
-    "achieve|outperform|confirm|identify|reveal|improve|infer|argue|estimate|determine"
-)
-_VERBS_SHOWING = (
-    "show|shows|indicate|suggest|demonstrate|demonstrates|reveal|reveals|confirm|confirms|verify|validate|imply|"
-    "prove|highlight|support"
-)
-_WORK = "paper|work|article|study|letter|survey|report|note|thesis|contribution"
 _AIDE = (
     r"(?:\w+ly |then |also |further |here |first |next |now |will |can |have |are able to |therefore |thus )*"
 )
@@ -42,9 +34,9 @@ def _any_word(*patterns: str) -> re.Pattern[str]:
 
 
 _DONE = _any_word(
-    rf"in th(?:is|e present) (?:\w+ )?(?:{_WORK})\b",
+    rf"in th(?:is|e present) (?:\w+ )?(?:{WORK})\b",
     rf"we {_AIDE}(?:{_VERBS_DONE})\b",
-    rf"(?:this|the present|our) (?:\w+ )?(?:{_WORK})\b",
+    rf"(?:this|the present|our) (?:\w+ )?(?:{WORK})\b",
     r"(?:is|are|has been|have been) (?:then |here )?(?:proposed|presented|introduced|developed|studied|"
     r"investigated|considered|derived|analy[sz]ed|described|examined|discussed)\b",
     r"(?:our|the) (?:main )?(?:goal|aim|objective|purpose|contribution|approach|method|idea)s? "
@@ -54,14 +46,14 @@ _DONE = _any_word(
 )
 # The sentence that says what the paper is: it outranks any other about the work.
 _ANNOUNCES = _any_word(
-    rf"in th(?:is|e present) (?:\w+ )?(?:{_WORK})\b",
+    rf"in th(?:is|e present) (?:\w+ )?(?:{WORK})\b",
     rf"we {_AIDE}(?:propose|present|introduce|develop|investigate|study|describe|report|address|prove)\b",
-    rf"(?:this|the present) (?:\w+ )?(?:{_WORK}) \w+s\b",
+    rf"(?:this|the present) (?:\w+ )?(?:{WORK}) \w+s\b",
 )
 _FOUND = _any(
     rf"\b(?:results?|experiments?|evaluations?|simulations?|findings|analysis|analyses|observations|empirically|"
-    rf"data)\b.{{0,60}}\b(?:{_VERBS_SHOWING})\b",
-    rf"\bwe {_AIDE}(?:{_VERBS_FOUND})\b",
+    rf"data)\b.{{0,60}}\b(?:{VERBS_SHOWING})\b",
+    rf"\bwe {_AIDE}(?:{VERBS_FOUND})\b",
     r"\boutperform|\bstate[- ]of[- ]the[- ]art|\bachiev(?:es?|ing|ed)\b|\bsignificant(?:ly)?\b",
     r"\bimprove(?:s|ment)|\bit is (?:shown|found|demonstrated)\b|\bis consistent with\b",
     r"\bour (?:results|findings|experiments)\b|\b(?:is|are|was|were) found to\b",
@@ -98,7 +90,7 @@ _GIVEN_AWAY = _any(
 # A sentence that points back at one which may not be in the summary.
 _DANGLING = re.compile(
     r"^(?:this|these|those|such|they|their|its?|he|both|also|then|at the same time|for example)\b"
-    rf"(?! (?:\w+ )?(?:{_WORK})\b)"
+    rf"(?! (?:\w+ )?(?:{WORK})\b)"
 )
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _COMFORTABLE = (8, 40)  # words; outside, a sentence says too little or too much at once

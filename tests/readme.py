@@ -2,7 +2,8 @@
 
 A block `<!-- run: COMMAND -->` is run on the sample library. A block `<!-- figures: COMMAND -->` is run only with
 `--figures [WORD]` (those whose command has WORD), on the library that PAPERKIN_LIBRARY names; files and folders of
-judgements are looked for in PAPERKIN_JUDGEMENTS.
+judgements are looked for in PAPERKIN_JUDGEMENTS. A block whose judgements are not there stays as it is, and each one
+is kept as soon as it is done: all of them take an hour.
 """
 
 from __future__ import annotations
@@ -13,23 +14,35 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"<!-- (run|figures): (.+?) -->\n```\n(.*?)```\n<!-- end -->", re.DOTALL)
 WIDTH = "110"
+PATHS = {"--judgements", "--folder"}
+
+
+def words_of(command: str) -> list[str]:
+    """The words of a command behind `paperkin`, judgements looked for where they are."""
+    words = shlex.split(command)
+    assert words[0] == "paperkin", command
+    folder = Path(os.environ.get("PAPERKIN_JUDGEMENTS", "."))
+    named = [word in PATHS for word in words]
+    return [str(folder / word) if path else word for word, path in zip(words[1:], named, strict=False)]
+
+
+def absent(command: str) -> list[str]:
+    """The judgements of a command that are not there."""
+    words = words_of(command)
+    return [path for word, path in pairwise(words) if word in PATHS and not Path(path).exists()]
 
 
 def output_of(command: str, library: str) -> str:
     """What a command prints, at a fixed width."""
-    words = shlex.split(command)
-    assert words[0] == "paperkin", command
-    folder = Path(os.environ.get("PAPERKIN_JUDGEMENTS", "."))
-    named = [word in {"--judgements", "--folder"} for word in words]
-    words = [str(folder / word) if path else word for word, path in zip(words[1:], named, strict=False)]
     environ = os.environ | {"PAPERKIN_LIBRARY": library, "COLUMNS": WIDTH, "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(  # noqa: S603  # the commands that README.md names
-        [sys.executable, "-m", "service.cli", *words],
+        [sys.executable, "-m", "service.cli", *words_of(command)],
         env=environ,
         capture_output=True,
         text=True,
@@ -51,17 +64,33 @@ def refreshed(text: str, kinds: set[str], library: str, having: str = "") -> str
     return BLOCK.sub(run, text)
 
 
+def refresh_figures(readme: Path, library: str, having: str = "") -> list[str]:
+    """Run the blocks of figures whose commands have this word, each kept when it is done; say what was left."""
+    left = []
+    text = readme.read_text(encoding="utf-8")
+    for block in reversed(list(BLOCK.finditer(text))):  # from the end, so that the places of the others hold
+        kind, command, _ = block.groups()
+        if kind != "figures" or having not in command:
+            continue
+        if missing := absent(command):
+            left.append(f"left as it is: {command} ({missing[0]} is not there)")
+            continue
+        text = text[: block.start()] + refreshed(block[0], {kind}, library) + text[block.end() :]
+        readme.write_text(text, encoding="utf-8")
+    return left[::-1]
+
+
 def main() -> None:
-    text = README.read_text(encoding="utf-8")
     if "--figures" in sys.argv:
         having = sys.argv[2] if len(sys.argv) > 2 else ""
-        text = refreshed(text, {"figures"}, os.environ["PAPERKIN_LIBRARY"], having)
-    else:
-        from service.demo import run_demo
+        for sentence in refresh_figures(README, os.environ["PAPERKIN_LIBRARY"], having):
+            sys.stderr.write(f"{sentence}\n")
+        return
+    from service.demo import run_demo
 
-        with tempfile.TemporaryDirectory() as folder:
-            settings = run_demo(Path(folder), lambda *_: None, lambda _: None)
-            text = refreshed(text, {"run"}, settings.library)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = run_demo(Path(folder), lambda *_: None, lambda _: None)
+        text = refreshed(README.read_text(encoding="utf-8"), {"run"}, settings.library)
     README.write_text(text, encoding="utf-8")
 
 

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
 from indexer.papers import PaperId
-from service import schemas
+from service import answers, schemas
 from service.app import create_app
 from tests.answer_builders import a_page
 from tests.builders import a_paper
@@ -95,6 +95,101 @@ def test_related_takes_filters(client: TestClient) -> None:
         assert "2023-03" <= one["submitted"] < "2023-09"
     newer = answer(client, "/v1/papers/2306.00017/related?not_newer=true")["results"]
     assert all(one["id"] < "2307" for one in newer if "/" not in one["id"])
+
+
+@pytest.mark.parametrize(
+    ("mode", "signals"),
+    [
+        ("text", {"text"}),
+        ("words", {"shared terms"}),
+        ("coupling", {"shared references"}),
+        ("co-citation", {"cited together"}),
+        ("references", {"cites", "cited by"}),
+    ],
+)
+def test_a_mode_goes_by_its_own_evidence(client: TestClient, mode: str, signals: set[str]) -> None:
+    found = validated(schemas.RelatedAnswer, answer(client, f"/v1/papers/2306.00017/related?mode={mode}&k=4"))
+    assert found["results"]
+    assert {reason["signal"] for one in found["results"] for reason in one["reasons"]} <= signals
+    posted = client.post("/v1/related", json={"liked": ["2306.00017"], "mode": mode, "k": 4}).json()
+    assert posted == found
+
+
+def test_results_are_sorted_as_asked(client: TestClient) -> None:
+    def shown(sort: str) -> list[Any]:
+        results: list[Any] = answer(client, f"/v1/papers/2306.00017/related?k=9&sort={sort}")["results"]
+        return results
+
+    dates = [one["submitted"] for one in shown("date")]
+    assert dates == sorted(dates, reverse=True)
+    cited = [len(answer(client, f"/v1/papers/{one['id']}")["cited_by"]) for one in shown("influence")]
+    assert cited == sorted(cited, reverse=True)
+    assert len({tuple(sorted(one["id"] for one in shown(by))) for by in ("score", "date", "influence")}) == 1
+
+
+def test_the_least_similarity_leaves_out_what_is_below(client: TestClient) -> None:
+    everything = answer(client, "/v1/papers/2306.00017/related?k=30")["results"]
+    least = everything[len(everything) // 2]["similarity"] - 1e-4  # it is shown rounded
+    kept = answer(client, f"/v1/papers/2306.00017/related?k=30&least={least}")["results"]
+    assert [one["id"] for one in kept] == [one["id"] for one in everything if one["similarity"] >= least]
+    assert 0 < len(kept) < len(everything)
+
+
+def test_diversity_keeps_the_best_and_changes_the_rest(client: TestClient) -> None:
+    seeds = {"liked": ["2306.00017", "2306.00016"], "k": 6}
+    plain, spread = (
+        [one["id"] for one in client.post("/v1/related", json=seeds | {"diversity": by}).json()["results"]]
+        for by in (0, 1)
+    )
+    assert plain != spread
+    assert len(set(spread)) == 6
+
+
+def test_related_within_a_topic(client: TestClient) -> None:
+    tree = answer(client, "/v1/topics")["topics"]
+    for one in tree:
+        members = answer(client, f"/v1/topics/{one['id']}?limit=100")["papers"]
+        found = answer(client, f"/v1/papers/2306.00017/related?topic={one['id']}")["results"]
+        assert {paper["id"] for paper in found} <= {paper["id"] for paper in members}
+    body = {"liked": ["2306.00017"], "filters": {"topic": tree[0]["id"]}}
+    assert client.post("/v1/related", json=body).json()["results"]
+
+
+def test_a_topic_that_is_not_there(client: TestClient) -> None:
+    problem = validated_problem(answer(client, "/v1/papers/2306.00017/related?topic=99", 404))
+    assert problem["type"] == "urn:paperkin:unknown-topic"
+    posted = client.post("/v1/related", json={"liked": ["2306.00017"], "filters": {"topic": "99"}})
+    assert (posted.status_code, posted.json()["type"]) == (404, "urn:paperkin:unknown-topic")
+
+
+def test_related_among_papers_ranks_these_and_no_others(client: TestClient) -> None:
+    among = ["2301.00001", "2304.00011", "2307.00020", "2306.99999"]
+    got = client.post("/v1/related", json={"liked": ["2306.00017"], "among": among})
+    found = validated(schemas.RelatedAnswer, got.json())
+    assert {one["id"] for one in found["results"]} == set(among[:3])
+    assert found["results"][-1]["id"] == "2301.00001"  # about neutrinos
+    assert found["unknown"] == ["2306.99999"]
+
+
+def test_references_of_a_text_are_evidence(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexer.embedding.load_embedder", lambda *_: ToyEmbedder())
+    body = {"text": "a study", "known_references": ["2304.00011", "2302.00005"], "mode": "coupling"}
+    results = client.post("/v1/related", json=body).json()["results"]
+    assert results[0]["reasons"][0]["signal"] == "shared references"
+    assert not {"2304.00011", "2302.00005"} & {one["id"] for one in results}
+
+
+@pytest.mark.parametrize("facet", ["background", "method", "result"])
+def test_a_facet_compares_sentences(client: TestClient, facet: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexer.embedding.load_embedder", lambda *_: ToyEmbedder())
+    plain = answer(client, "/v1/papers/2306.00017/related?k=5")
+    found = validated(
+        schemas.RelatedAnswer, answer(client, f"/v1/papers/2306.00017/related?k=5&facet={facet}")
+    )
+    assert found["results"] != plain["results"]
+    for one in found["results"]:
+        total = found["baseline"] + sum(reason["contribution"] for reason in one["reasons"])
+        assert total == pytest.approx(one["relevance"], abs=0.01)
 
 
 def test_related_to_many_reports_unknown_ids(client: TestClient) -> None:
@@ -185,6 +280,13 @@ def test_other_things_that_are_not_there(client: TestClient) -> None:
         "/v1/papers/2306.00017?k=0",
         "/v1/papers/2306.00017/related?k=201",
         "/v1/papers/2306.00017/related?since=yesterday",
+        "/v1/papers/2306.00017/related?mode=taste",
+        "/v1/papers/2306.00017/related?facet=title",
+        "/v1/papers/2306.00017/related?sort=oldest",
+        "/v1/papers/2306.00017/related?least=1.1",
+        "/v1/papers/2306.00017/related?least=nan",
+        "/v1/papers/2306.00017/related?diversity=-0.1",
+        f"/v1/papers/2306.00017/related?topic={'1' * 51}",
         f"/v1/papers/{'9' * 201}",
         "/v1/search",
         f"/v1/search?q={'a' * 1001}",
@@ -209,6 +311,14 @@ def test_limits_of_addresses(client: TestClient, path: str) -> None:
         ({"text": "a" * 20_001}, "body.text"),
         ({"text": "a", "k": 201}, "body.k"),
         ({"text": "a", "wish": 1}, "body.wish"),
+        ({"text": "a", "mode": "taste"}, "body.mode"),
+        ({"text": "a", "facet": "title"}, "body.facet"),
+        ({"text": "a", "sort": "oldest"}, "body.sort"),
+        ({"text": "a", "least": 1.1}, "body.least"),
+        ({"text": "a", "diversity": -1}, "body.diversity"),
+        ({"text": "a", "among": ["1706.03762"] * 1_001}, "body.among"),
+        ({"text": "a", "known_references": ["1706.03762"] * 2_001}, "body.known_references"),
+        ({"text": "a", "filters": {"topic": "1" * 51}}, "body.filters.topic"),
         ({"text": "\ud800"}, "body.text"),
         ({"text": "a", "filters": {"since": "soon"}}, "body.filters.since"),
     ],
@@ -232,19 +342,24 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: TestClien
         for _ in range(100):
             yield b" " * 50_000
 
-    for content in (b" " * 2_000_000, in_pieces()):
+    for content in (b" " * 5_000_000, in_pieces()):
         got = client.post("/v1/related", content=content, headers={"content-type": "application/json"})
         assert got.status_code == 413
         assert validated_problem(got.json())["title"]
         assert "content-security-policy" in got.headers
 
 
-def test_the_description_and_its_examples_are_true(client: TestClient) -> None:
+def test_the_description_and_its_examples_are_true(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.embedding.load_embedder", lambda *_: ToyEmbedder())
     described = client.get("/v1/openapi.json").json()
     assert set(described["paths"]) == {
         "/v1/papers/{paper_id}",
         "/v1/papers/{paper_id}/related",
         "/v1/related",
+        "/v1/gaps",
+        "/v1/review",
         "/v1/search",
         "/v1/topics",
         "/v1/topics/{topic_id}",
@@ -256,16 +371,36 @@ def test_the_description_and_its_examples_are_true(client: TestClient) -> None:
             assert call["description"]
             problem = call["responses"]["422"]["content"]["application/problem+json"]
             assert problem["schema"]["title"] == "Problem"
-            address, query, body = _example_of(path, call)
-            got = client.request(method, address, params=query, json=body)
-            assert got.status_code == 200, (path, got.text)
-            named = call["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[
-                2
-            ]
-            validated(getattr(schemas, named), got.json())
+            reference = call["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+            address, query, bodies = _examples_of(path, call)
+            for body in bodies:
+                got = client.request(method, address, params=query, json=body)
+                assert got.status_code == 200, (path, got.text)
+                validated(getattr(schemas, reference.rpartition("/")[2]), got.json())
 
 
-def _example_of(path: str, call: dict[str, Any]) -> tuple[str, dict[str, str], Any]:
+def test_every_choice_is_described_with_an_example(client: TestClient) -> None:
+    described = client.get("/v1/openapi.json").json()
+    asked = described["components"]["schemas"]["RelatedRequest"]["properties"]
+    call = described["paths"]["/v1/papers/{paper_id}/related"]["get"]
+    parameters = {one["name"]: one for one in call["parameters"]}
+    for name, choices in (("mode", answers.Mode), ("facet", answers.Facet), ("sort", answers.Sort)):
+        for told in (asked[name]["description"], parameters[name]["description"]):
+            assert all(f"`{choice}`" in told for choice in choices), name
+        assert asked[name]["examples"][0] in set(choices)
+    for name in ("least", "diversity", "topic"):
+        assert parameters[name]["description"]
+
+
+def test_a_bibliography_of_two_megabytes_is_taken(client: TestClient) -> None:
+    entry = "@article{key, title={Attention},\n  eprint={2306.00017}}\n"
+    body = {"bib": entry + "%" * (1_999_999 - len(entry)), "k": 1}
+    got = client.post("/v1/related", json=body)
+    assert got.status_code == 200, got.text
+    assert [one["id"] for one in got.json()["seeds"]] == ["2306.00017"]
+
+
+def _examples_of(path: str, call: dict[str, Any]) -> tuple[str, dict[str, str], list[Any]]:
     query = {}
     for one in call.get("parameters", []):
         examples = one["schema"].get("examples", [])
@@ -274,7 +409,7 @@ def _example_of(path: str, call: dict[str, Any]) -> tuple[str, dict[str, str], A
         elif one["required"]:
             query[one["name"]] = examples[0]
     content = call.get("requestBody", {}).get("content", {}).get("application/json")
-    return path, query, content["schema"]["examples"][0] if content else None
+    return path, query, content["schema"]["examples"] if content else [None]
 
 
 def test_examples_of_the_models_are_valid() -> None:

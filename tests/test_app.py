@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -110,10 +111,56 @@ def test_the_json_of_a_page_is_that_of_the_interface(client: TestClient) -> None
 
 def test_order_of_related_papers(client: TestClient) -> None:
     newest = client.get("/papers/2306.00017").text
-    closest = client.get("/papers/2306.00017?order=closest").text
-    assert newest != closest
-    assert 'href="?order=closest#related"' in newest
-    assert 'order=closest#related" aria-current="true"' in closest
+    closest = client.get("/papers/2306.00017?sort=score").text
+    most_cited = client.get("/papers/2306.00017?sort=influence").text
+    assert len({newest, closest, most_cited}) == 3
+    assert 'href="?sort=score#related"' in newest
+    assert 'href="?#related" aria-current="true">Newest first' in newest
+    assert 'href="?sort=score#related" aria-current="true"' in closest
+    assert [int(found) for found in similar(closest)] == sorted(map(int, similar(closest)), reverse=True)
+    assert sorted(similar(closest)) == sorted(similar(newest)) == sorted(similar(most_cited))
+
+
+def similar(page: str) -> list[str]:
+    """The similarities that a page shows, in hundredths, in its order."""
+    found = re.findall(r'<div class="closeness".*?<b>(\d)\.(\d\d)</b>', page, re.DOTALL)
+    return [whole + hundredths for whole, hundredths in found]
+
+
+def test_a_page_of_one_kind_of_evidence(client: TestClient) -> None:
+    shown = client.get("/papers/2306.00017?mode=coupling&sort=score", headers=BROWSER).text
+    assert 'href="?mode=coupling&amp;sort=score#related" aria-current="true">Shared references' in shown
+    assert 'href="?sort=score#related">All evidence' in shown
+    assert 'href="?mode=text&amp;sort=score#related">Text' in shown
+    assert 'href="?format=text&amp;mode=coupling&amp;sort=score">text</a>' in shown
+    assert set(re.findall(r'<span class="signal">(.*?)</span>', shown)) == {"shared references"}
+    as_text = client.get("/papers/2306.00017?mode=coupling&sort=score&format=text").text
+    assert "Similarity" in as_text
+
+
+def test_a_page_that_the_evidence_asked_for_leaves_empty_leads_on(client: TestClient) -> None:
+    shown = client.get("/papers/hep-th/9711200?mode=co-citation", headers=BROWSER).text
+    assert "No related papers by this evidence were found in this library." in shown
+    assert 'href="?#related">All evidence' in shown
+
+
+def test_the_calls_are_described_with_all_that_may_be_asked(client: TestClient) -> None:
+    shown = client.get("/api").text
+    for name in (
+        "mode",
+        "facet",
+        "least",
+        "filters.topic",
+        "filters.since",
+        "among",
+        "not_after",
+        "topic_id",
+    ):
+        assert f"<dt><code>{name}</code></dt><dd></dd>" not in shown
+        assert f"<dt><code>{name}</code></dt><dd>" in shown
+    assert "<code>co-citation</code>: papers that cite both" in shown
+    assert "`" not in shown
+    assert "/v1/papers/1706.03762/related&#39;" in shown  # an example has what it needs, no more
 
 
 @pytest.mark.parametrize(
@@ -142,7 +189,8 @@ def test_ids_lead_to_their_papers(client: TestClient, path: str, leads_to: str) 
         ("/topics/99", 404, "No such topic"),
         ("/nothing/here", 404, "there is nothing at /nothing/here"),
         ("/static/nothing.css", 404, "there is nothing at /static/nothing.css"),
-        ("/papers/2306.00017?order=oldest", 422, "order"),
+        ("/papers/2306.00017?sort=oldest", 422, "sort"),
+        ("/papers/2306.00017?mode=taste", 422, "mode"),
         ("/search?q=a&offset=-1", 422, "offset"),
         ("/search?q=a&since=soon", 422, "since"),
     ],

@@ -17,6 +17,8 @@ from indexer.citations import (
     build_graph,
     cocitation,
     coupling,
+    coupling_by,
+    local_rank,
     neighbourhood,
     page_rank,
     shared,
@@ -186,3 +188,102 @@ def test_empty_graph() -> None:
     graph = a_graph([], held=[])
     assert len(graph) == 0
     assert graph.positions(np.array([1, 2])).tolist() == [-1, -1]
+
+
+def nodes_of(graph: CitationGraph, *wanted: int) -> np.ndarray:
+    found = graph.positions(np.array(wanted, dtype=np.int64))
+    return np.sort(found[found >= 0])
+
+
+def a_mask(graph: CitationGraph, without: list[int]) -> np.ndarray:
+    return ~np.isin(graph.keys, without)
+
+
+@given(edge_lists, st.lists(st.integers(1, 12), unique=True))
+def test_without_the_references_of_some_is_the_graph_of_the_others_edges(
+    edges: list[tuple[int, int]], hidden: list[int]
+) -> None:
+    held = list(range(1, 13))
+    found = a_graph(edges, held).without_references_of(nodes_of(a_graph(edges, held), *hidden))
+    expected = a_graph([edge for edge in edges if edge[0] not in hidden], held)
+    for name in ("keys", "reference_ends", "references", "citer_ends", "citers", "held"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), name
+    assert np.array_equal(found.rank, a_graph(edges, held).rank)
+
+
+@given(edge_lists, st.lists(st.integers(1, 12), unique=True, min_size=1, max_size=4))
+def test_coupling_is_coupling_by_all_references(edges: list[tuple[int, int]], keys_: list[int]) -> None:
+    graph = a_graph(edges, list(range(1, 13)))
+    nodes = nodes_of(graph, *keys_)
+    references = np.concatenate([graph.references_of(node) for node in nodes.tolist()])
+    found, expected = coupling_by(graph, references[::-1]), coupling(graph, nodes)
+    assert found[0].tolist() == expected[0].tolist()
+    assert found[1] == pytest.approx(expected[1])
+
+
+@given(edge_lists, st.integers(1, 12))
+def test_coupling_counts_only_what_it_may(edges: list[tuple[int, int]], hidden: int) -> None:
+    held = list(range(1, 13))
+    graph, left = a_graph(edges, held), a_graph([edge for edge in edges if hidden not in edge], held)
+    may = a_mask(graph, [hidden])
+    found = coupling_by(graph, nodes_of(graph, 1, 2, 3), citing=may, cited=may)
+    expected = coupling_by(left, nodes_of(left, 1, 2, 3))
+    shown = may[found[0]] & ~np.isin(graph.keys[found[0]], graph.keys[graph.citers_of(hidden - 1)])
+    known = np.isin(expected[0], found[0][shown])
+    assert found[0][shown].tolist() == expected[0][known].tolist()
+    if hidden > 3:  # else it is one of those that are shared
+        assert found[1][shown] == pytest.approx(expected[1][known])
+
+
+@given(edge_lists, st.lists(st.integers(1, 12), unique=True, min_size=1, max_size=6))
+def test_a_local_walk_gives_no_more_than_it_has(edges: list[tuple[int, int]], start: list[int]) -> None:
+    graph = a_graph(edges, list(range(1, 13)))
+    nodes = nodes_of(graph, *start)
+    found, mass = local_rank(graph, nodes, np.full(len(nodes), 1 / len(nodes), dtype=np.float32))
+    assert (np.diff(found) > 0).all()
+    assert (mass > 0).all()
+    assert mass.sum() <= 1.0
+    linked = nx.Graph(edges)
+    linked.add_nodes_from(range(1, 13))
+    near = {other for one in start for other in nx.single_source_shortest_path_length(linked, one, 3)}
+    assert set(keys(graph, found)) <= near
+
+
+@given(edge_lists, st.lists(st.integers(1, 12), unique=True, max_size=3), st.integers(1, 12))
+def test_a_local_walk_follows_only_citations_that_count(
+    edges: list[tuple[int, int]], hidden: list[int], start: int
+) -> None:
+    held = list(range(1, 13))
+    graph, left = a_graph(edges, held), a_graph([edge for edge in edges if not {*edge} & {*hidden}], held)
+    may, one = a_mask(graph, hidden), np.ones(1, dtype=np.float32)
+    found, mass = local_rank(graph, nodes_of(graph, start), one, citing=may, cited=may)
+    expected, masses = local_rank(left, nodes_of(left, start), one)
+    assert found.tolist() == expected.tolist()
+    assert mass == pytest.approx(masses)
+
+
+def test_the_shares_of_a_local_walk() -> None:
+    graph = a_graph([(1, 2), (1, 3), (4, 2)])
+    found, mass = local_rank(graph, nodes_of(graph, 4), np.ones(1, dtype=np.float32))
+    walked = dict(zip(keys(graph, found), mass.tolist(), strict=True))
+    # 4 gives a quarter to 2, which gives an eighth of it to each of its citers, 1 and 4; these go on.
+    assert walked[1] == walked[4] == pytest.approx(1 / 32)
+    assert walked[3] == pytest.approx(1 / 32 / 4 / 2)
+    assert walked[2] == pytest.approx(1 / 4 + 1 / 32 / 4 / 2 + 1 / 32 / 4)
+
+
+def test_a_walk_does_not_go_back_to_a_crowd() -> None:
+    graph = a_graph([(key, 1) for key in range(2, 602)] + [(700, 1), (2, 800)])
+    found, _ = local_rank(graph, nodes_of(graph, 700), np.ones(1, dtype=np.float32))
+    assert keys(graph, found) == [1]
+
+
+def test_no_walk_without_a_start_and_none_in_an_empty_graph() -> None:
+    nothing, none = np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32)
+    for graph in (a_graph([], held=[]), a_graph([(1, 2)])):
+        found, mass = local_rank(graph, nothing, none)
+        assert (len(found), len(mass)) == (0, 0)
+        for some in coupling_by(graph, nothing):
+            assert len(some) == 0
+    alone = a_graph([], held=[1])
+    assert len(local_rank(alone, nodes_of(alone, 1), np.ones(1, dtype=np.float32))[0]) == 0

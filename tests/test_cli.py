@@ -22,7 +22,9 @@ from tests.conftest import Demo
 from tests.libraries import linked_topics
 from tests.packed import PACKERS, torn
 
-COMMANDS = "crawl link update sync status page related search topics graph serve evaluate demo".split()
+COMMANDS = (
+    "crawl link update sync status page related search topics graph serve gaps review evaluate demo train"
+).split()
 SAMPLE = Path("indexer/sample")
 
 
@@ -123,7 +125,7 @@ def test_the_tree_of_topics_as_json(library: str) -> None:
         (["page", "https://arxiv.org/abs/2306.00017v1", "--format", "html"], "<!doctype html>"),
         (
             ["related", "2306.00017", "-k", "1"],
-            "2307.00020  Parsing study number 20\n      Shares the terms parsing",
+            "2307.00020  Parsing study number 20\n      Its text is very close (cosine 1.00); shares the terms",
         ),
         (["search", "neutrino", "-k", "1"], "Neutrino study number"),
         (["search", '"solar flux"'], "Neutrino study number 1\n"),
@@ -236,6 +238,65 @@ def test_liked_and_disliked_papers(library: str) -> None:
     assert not {parsing, neutrino, "2305.00013"} & set(less)
 
 
+@pytest.mark.parametrize(
+    ("words", "signals"),
+    [
+        (["--mode", "coupling"], {"shared references"}),
+        (["--mode", "co-citation"], {"cited together"}),
+        (["--mode", "references"], {"cites", "cited by"}),
+        (["--mode", "text"], {"text"}),
+    ],
+)
+def test_a_mode_goes_by_its_own_evidence(library: str, words: list[str], signals: set[str]) -> None:
+    results = paperkin("related", "2306.00017", *words, "--library", library, "--json").data["results"]
+    assert results
+    assert {reason["signal"] for one in results for reason in one["reasons"]} <= signals
+
+
+def test_the_order_shown_and_what_is_left_out(library: str) -> None:
+    def shown(*words: object) -> list[Any]:
+        results: list[Any] = paperkin("related", "2306.00017", *words, "--library", library, "--json").data[
+            "results"
+        ]
+        return results
+
+    dates = [one["submitted"] for one in shown("--sort", "date")]
+    assert dates == sorted(dates, reverse=True)
+    assert all(one["similarity"] >= 0.5 for one in shown("--least", 0.5))
+    within = shown(
+        "--category", "hep-ex", "--category", "cs.CV", "--since", "2023-03-01", "--until", "2023-08-31"
+    )
+    assert {category for one in within for category in one["categories"]} == {"hep-ex", "cs.CV"}
+    assert all("2023-03" <= one["submitted"] < "2023-09" for one in within)
+    assert {one["license"] for one in shown("--license", "urn:none")} == set()
+    topic = paperkin("topics", "--library", library, "--json").data[0]["id"]
+    members = paperkin("topics", topic, "-k", 100, "--library", library, "--json").data["papers"]
+    assert {one["id"] for one in shown("--topic", topic)} <= {one["id"] for one in members}
+    assert shown("--diversity", 1)[1:] != shown()[1:]
+
+
+def test_papers_of_a_file_are_ranked_and_no_others(library: str, tmp_path: Path) -> None:
+    (tmp_path / "among.txt").write_text("2301.00001\n2304.00011\n2307.00020\n2304.00011\n")
+    ids = related_ids("2306.00017", "--among", "among.txt", "--library", library)
+    assert sorted(ids) == ["2301.00001", "2304.00011", "2307.00020"]
+    assert ids[-1] == "2301.00001"  # about neutrinos
+
+
+def test_nothing_related_is_said(library: str) -> None:
+    ran = paperkin("related", "2306.00017", "--license", "urn:none", "--library", library)
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err == (
+        "paperkin: nothing related was found; ask for less: another --mode, a smaller --least, fewer filters\n"
+    )
+
+
+def test_a_facet_compares_sentences(demo: Demo) -> None:
+    words = ["related", "1706.03762", "-k", 5, "--library", demo.settings.library, "--json"]
+    by_method = paperkin(*words, "--facet", "method").data["results"]
+    assert "same facet" in {reason["signal"] for one in by_method for reason in one["reasons"]}
+    assert by_method != paperkin(*words).data["results"]
+
+
 def test_unknown_papers_beside_known_ones_are_told(library: str) -> None:
     ran = paperkin("related", "2306.00017", "2306.99999", "--not", "nonsense", "--library", library)
     assert ran.code == 0
@@ -307,9 +368,33 @@ def test_ids_of_which_none_is_known_are_a_failure(library: str, tmp_path: Path) 
         (["page", "2306.00017", "--format", "pdf"], "--format pdf is unknown; use text, html, json"),
         (["page", "2306.0001"], "'2306.0001' is not an arXiv identifier"),
         (["related"], "nothing to be related to: give at least one paper that you like, or a text"),
-        (["related", "2306.00017", "--ids-from", "x"], "give the ids either as arguments or with --ids-from"),
+        (["related", "2306.00017", "--ids-from", "x"], "give the papers either together or with --ids-from"),
         (["related", "a\nb"], "'a\\nb' is not an arXiv identifier"),
-        (["evaluate", "taste"], "there is no evaluation 'taste'; use citations, references or speed"),
+        (
+            ["related", "2306.00017", "--mode", "taste"],
+            "--mode taste is unknown; use fused, text, words, coupling, co-citation or references",
+        ),
+        (
+            ["related", "2306.00017", "--facet", "title"],
+            "--facet title is unknown; use background, method or result",
+        ),
+        (
+            ["related", "2306.00017", "--sort", "oldest"],
+            "--sort oldest is unknown; use score, date or influence",
+        ),
+        (["related", "2306.00017", "--least", "2"], "invalid value for '--least'"),
+        (["related", "2306.00017", "--diversity", "-1"], "invalid value for '--diversity'"),
+        (["related", "2306.00017", "--since", "soon"], "invalid value for '--since'"),
+        (
+            ["related", "2306.00017", "--since", "2023-02-01", "--until", "2023-01-01"],
+            "--since 2023-02-01 is after --until 2023-01-01; give them the other way round",
+        ),
+        (
+            ["related", "2306.00017", "--among", os.devnull],
+            f"there is no id in {os.devnull}; write one a line",
+        ),
+        (["gaps", "2306.00017", "--sort", "taste"], "--sort taste is unknown; use count or telling"),
+        (["evaluate", "taste"], "there is no evaluation 'taste'; use citations, grades, profiles, search,"),
         (["evaluate", "citations"], "evaluate citations needs --judgements FILE"),
     ],
 )
@@ -331,11 +416,16 @@ def test_what_is_used_wrongly_is_one_sentence_and_exit_code_2(
         (["graph", "2306.00017", "--to", "2306.99999"], "arXiv:2306.99999 is not in this library; nearest"),
         (["topics", "99"], "there is no topic '99'; `paperkin topics` lists them"),
         (["related", "--ids-from", "gone.txt"], "gone.txt cannot be read (No such file or directory)"),
+        (
+            ["related", "2306.00017", "--among", "gone.txt"],
+            "gone.txt cannot be read (No such file or directory)",
+        ),
+        (["related", "2306.00017", "--topic", "99"], "there is no topic '99'; `paperkin topics` lists them"),
         (["evaluate", "citations", "--judgements", "gone.tsv"], "gone.tsv cannot be read (No such file"),
-        (["update"], "this library was made with toy@0/test/fp32, not with all-MiniLM-L6-v2@"),
+        (["update"], "this library was made with toy@0/test/fp32, not with paperkin-minilm@"),
         (
             ["related", "--text", "x"],
-            "this library was made with toy@0/test/fp32, not with all-MiniLM-L6-v2@",
+            "this library was made with toy@0/test/fp32, not with paperkin-minilm@",
         ),
     ],
 )

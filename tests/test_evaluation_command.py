@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from service.evaluation.command import speed_report
-from service.evaluation.measures import MEASURES
+from service.evaluation.measures import CITATION_MEASURES
 from service.evaluation.speed import Speed
 from tests.commands import failed, paperkin
 from tests.libraries import linked_topics
+
+MEASURES = tuple(measure.name for measure in CITATION_MEASURES)
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +37,13 @@ def test_figures_as_json(library: str, judgements: Path) -> None:
     assert (ran.data["queries"], ran.data["not_held"]) == (3, 1)
     assert list(ran.data["systems"]) == ["minilm", "bm25", "hybrid", "related"]
     for name, figures in ran.data["systems"].items():
-        assert set(figures) == {*MEASURES, "against_baseline", "milliseconds"}
+        assert set(figures) == {*MEASURES, "subject_minus_it", "milliseconds"}
         for measure in MEASURES:
             assert 0 <= figures[measure]["low"] <= figures[measure]["mean"] <= figures[measure]["high"] <= 1
         assert figures["milliseconds"] > 0
-        assert (figures["against_baseline"] is None) == (name == "minilm")
-    assert set(ran.data["systems"]["related"]["against_baseline"]) == {"difference", "p"}
+        assert (figures["subject_minus_it"] is None) == (name == "related")
+    assert ran.data["subject"] == "related"
+    assert set(ran.data["systems"]["minilm"]["subject_minus_it"]["nDCG@20"]) == {"difference", "p"}
 
 
 def test_figures_as_a_table_with_what_they_mean(library: str, judgements: Path) -> None:
@@ -54,6 +57,15 @@ def test_figures_as_a_table_with_what_they_mean(library: str, judgements: Path) 
     )
     hidden = paperkin(*words, "--as-of", "--library", library)
     assert "; papers newer than the query hidden; " in hidden.lines[-1]
+
+
+def test_half_of_the_references_known_is_compared_with_none(library: str, judgements: Path) -> None:
+    words = ["--judgements", judgements, "--references", "half", "--library", library]
+    ran = paperkin("evaluate", "citations", *words)
+    assert (ran.code, ran.err) == (0, "")
+    assert [line.split()[0] for line in ran.lines[1:6]] == ["minilm", "bm25", "hybrid", "text", "related"]
+    assert ran.lines[-2].startswith("1 queries; ")  # the others have one reference each
+    assert ran.lines[-1].startswith("half of the references known, the other half asked for")
 
 
 def test_the_run_holds_the_last_system(library: str, judgements: Path, tmp_path: Path) -> None:

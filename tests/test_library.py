@@ -168,6 +168,16 @@ class TestDamage:
                 lambda file: VectorTable.of(np.arange(1, 4), np.eye(3, dtype=np.float32)).save(file.parent),
                 "holds 12 vectors instead of 3",
             ),
+            (
+                "citer-profiles-weights.npy",
+                lambda file: save_array(file, np.zeros((12, 3), np.float16)),
+                "profiles of citers in .* do not fit its papers",
+            ),
+            (
+                "word-space-rows.npy",
+                lambda file: save_array(file, np.asarray(map_array(file))[:-1].copy()),
+                "space of words .* do not fit its papers",
+            ),
         ],
     )
     def test_parts_that_cannot_be_loaded_are_one_sentence(
@@ -234,7 +244,7 @@ class TestModel:
     def test_a_library_of_another_model_tells_both(self, where: Settings) -> None:
         with open_library(where) as library, pytest.raises(ModelError) as told:
             library.embedder()
-        assert "was made with toy@0/test/fp32, not with all-MiniLM-L6-v2@" in str(told.value)
+        assert "was made with toy@0/test/fp32, not with paperkin-minilm@" in str(told.value)
         assert "set PAPERKIN_MODEL (and PAPERKIN_PRECISION) back" in str(told.value)
 
     def test_it_follows_the_library_to_another_precision(self, where: Settings) -> None:

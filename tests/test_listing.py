@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from indexer.errors import SourceError
+from indexer.errors import SettingsError, SourceError
 from indexer.library import open_library
 from indexer.papers import PaperId, Topic
 from indexer.settings import Settings
 from service import explore
 from service.answers import RelatedRequest, SearchAnswer, TopicAnswer
-from service.listing import graph_lines, related_to_each, search_lines, topic_lines, tree_lines
+from service.listing import among_in, graph_lines, related_to_each, search_lines, topic_lines, tree_lines
 from service.search import search
 from tests.builders import a_paper, an_id
 from tests.libraries import build, chain, settings_in, three_topics
@@ -101,6 +101,20 @@ def test_files_of_ids_that_cannot_be_read(
         related_to_each(library, file, RelatedRequest(), as_json=True)
 
 
+@pytest.mark.parametrize(
+    ("count", "sentence"), [(0, "there is no id in"), (1_001, "1,001 ids, more than 1,000")]
+)
+def test_papers_to_be_ranked_are_neither_none_nor_too_many(tmp_path: Path, count: int, sentence: str) -> None:
+    (tmp_path / "among").write_text("".join(f"2306.{number:05}\n" for number in range(1, count + 1)))
+    with pytest.raises(SettingsError, match=sentence):
+        among_in(tmp_path / "among")
+
+
+def test_papers_to_be_ranked_are_taken_once(tmp_path: Path) -> None:
+    (tmp_path / "among").write_text("2306.00002\n 2306.00001 \n\n2306.00002\n")
+    assert among_in(tmp_path / "among") == ("2306.00002", "2306.00001")
+
+
 def test_a_file_of_ids_may_be_empty_or_come_from_windows(
     settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,5 +126,5 @@ def test_a_file_of_ids_may_be_empty_or_come_from_windows(
         related_to_each(library, tmp_path / "windows", replace(RelatedRequest(), k=1), as_json=False)
     out, err = capsys.readouterr()
     assert err == ""
-    assert out.startswith("2306.00017  Parsing study number 17\n  1.00  2307.00020  ")
+    assert out.startswith("2306.00017  Parsing study number 17\n  0.99  2307.00020  ")
     assert str(an_id(17, 2306)) in out

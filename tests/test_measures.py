@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 
 import numpy as np
 import pytest
@@ -10,7 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.papers import PaperId
-from service.evaluation.measures import bootstrap, compare, measure_all, ndcg, recall
+from service.evaluation.measures import (
+    CITATION_MEASURES,
+    GRADE_MEASURES,
+    PROFILE_MEASURES,
+    SEARCH_MEASURES,
+    average_precision,
+    bootstrap,
+    compare,
+    graded_ndcg,
+    ndcg,
+    ndcg_of_pool,
+    rating_differences,
+    recall,
+    weighted_loss,
+)
 from tests.builders import an_id
 
 
@@ -49,12 +64,129 @@ def test_recall_by_hand(ranking: list[PaperId], relevant: list[PaperId], k: int,
 
 
 def test_one_query_is_measured_at_20_and_100() -> None:
-    ranking = ids(*range(1, 101))
-    relevant = frozenset(ids(20, 21, 100, 101))
-    gain, at_20, at_100 = measure_all(ranking, relevant)
+    ranking = [str(number) for number in range(1, 101)]
+    grades = dict.fromkeys(["20", "21", "100", "101"], 1.0)
+    gain, at_20, at_100 = (measure.of(ranking, grades) for measure in CITATION_MEASURES)
     ideal = sum(1 / math.log2(rank + 1) for rank in (1, 2, 3, 4))
     assert gain == pytest.approx(1 / math.log2(21) / ideal)
     assert (at_20, at_100) == (0.25, 0.75)
+    searched = {measure.name: measure.of(ranking, grades) for measure in SEARCH_MEASURES}
+    assert searched == {"nDCG@10": 0.0, "recall@100": 0.75}
+
+
+# --- grades -----------------------------------------------------------------------------------------------
+
+# A pool of ten; a fifth of it is two places, which CSFCube's script discounts alike.
+GRADES = {"a": 3.0, "b": 2.0, "c": 1.0, "d": 0.0, "e": 2.0} | dict.fromkeys("fghij", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("ranking", "expected"),
+    [
+        ("abecdfghij", 1.0),  # a, b and e are relevant
+        ("dacbefghij", (1 / 2 + 2 / 4 + 3 / 5) / 3),
+        ("cdfghijabe", (1 / 8 + 2 / 9 + 3 / 10) / 3),
+        ("a", 1 / 3),  # what is left out is not found
+        ("", 0.0),
+    ],
+)
+def test_average_precision_by_hand(ranking: str, expected: float) -> None:
+    assert GRADE_MEASURES[0].of(list(ranking), GRADES) == pytest.approx(expected)
+    assert average_precision(list(ranking), frozenset("abe")) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("ranking", "expected"),
+    [
+        ("aebcdfghij", 1.0),
+        ("beacdfghij", 4 / 5),  # the first two places count the same
+        ("cabedfghij", 4 / 5),
+        ("dfabe", 0.0),
+        ("a", 3 / 5),
+    ],
+)
+def test_ndcg_of_a_fifth_of_the_pool_by_hand(ranking: str, expected: float) -> None:
+    assert ndcg_of_pool(list(ranking), GRADES) == pytest.approx(expected)
+
+
+def test_ndcg_of_a_pool_discounts_as_the_script_of_csfcube() -> None:
+    grades = {str(number): 0.0 for number in range(24)} | {"0": 2.0, "1": 1.0, "2": 3.0, "3": 1.0}
+    places = ndcg_of_pool(["2", "9", "1", "0", "3"], grades)  # int(.2 * 24) = 4 places
+    ideal = 3 + 2 + 1 / math.log2(3) + 1 / 2
+    assert places == pytest.approx((3 + 0 + 1 / math.log2(3) + 2 / 2) / ideal)
+
+
+def test_a_pool_too_small_for_a_fifth_has_no_ndcg() -> None:
+    assert ndcg_of_pool(["a"], {"a": 3.0, "b": 0.0}) == 0.0
+
+
+def test_graded_ndcg_by_hand() -> None:
+    assert graded_ndcg(["x", "b", "a"], {"a": 3.0, "b": 1.0}, 3) == pytest.approx(
+        (1 / math.log2(3) + 3 / 2) / (3 + 1 / math.log2(3))
+    )
+
+
+# --- profiles ---------------------------------------------------------------------------------------------
+
+RATINGS = {"a": 5.0, "b": 4.0, "c": 2.0}  # differences: a-b 1, a-c 3, b-c 2
+
+
+@pytest.mark.parametrize(
+    ("ranking", "loss", "easy", "hard"),
+    [
+        ("abc", 0.0, 1.0, 1.0),
+        ("cba", 1.0, 0.0, 0.0),
+        ("bac", 1 / 6, 1.0, 0.0),
+        ("acb", 2 / 6, 0.5, 1.0),
+        ("cab", 5 / 6, 0.0, 1.0),
+        ("", 0.5, 0.0, 0.0),  # ties lose half, and are not right
+        ("b", (1 + 1.5) / 6, 0.5, 0.0),  # a and c tie
+    ],
+)
+def test_the_loss_and_the_pairs_of_a_profile_by_hand(
+    ranking: str, loss: float, easy: float, hard: float
+) -> None:
+    found = [measure.of(list(ranking), RATINGS) for measure in PROFILE_MEASURES]
+    assert found == pytest.approx([loss, easy, hard])
+    assert [measure.weight(RATINGS) for measure in PROFILE_MEASURES] == [6.0, 2.0, 1.0]
+
+
+def test_equal_ratings_are_no_pair() -> None:
+    assert weighted_loss(["a", "b"], {"a": 4.0, "b": 4.0}) == 0.0
+    assert [measure.weight({"a": 4.0, "b": 4.0}) for measure in PROFILE_MEASURES] == [0.0, 0.0, 0.0]
+
+
+RATED = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 5).map(float), min_size=2)
+
+
+@given(RATED, st.randoms(use_true_random=False))
+def test_a_ranking_reversed_loses_what_it_did_not_lose(ratings: dict[str, float], random: Random) -> None:
+    ranking = list(ratings)
+    random.shuffle(ranking)
+    best = sorted(ratings, key=lambda name: -ratings[name])
+    assert weighted_loss(best, ratings) == 0.0
+    if rating_differences(ratings):
+        assert weighted_loss(best[::-1], ratings) == pytest.approx(1.0)
+        both = weighted_loss(ranking, ratings) + weighted_loss(ranking[::-1], ratings)
+        assert both == pytest.approx(1.0)
+
+
+def test_chance_loses_half() -> None:
+    ratings = {name: float(at % 5) for at, name in enumerate("abcdefgh")}
+    orders = [np.random.default_rng(seed).permutation(list(ratings)).tolist() for seed in range(400)]
+    assert np.mean([weighted_loss(order, ratings) for order in orders]) == pytest.approx(0.5, abs=0.02)
+
+
+@given(st.dictionaries(st.sampled_from("abcdefghijklmno"), st.integers(0, 3).map(float), min_size=5))
+def test_the_ideal_order_of_a_pool_is_worth_1(grades: dict[str, float]) -> None:
+    ideal = sorted(grades, key=lambda name: -grades[name])
+    if any(grades.values()):
+        assert ndcg_of_pool(ideal, grades) == pytest.approx(1.0)
+        assert graded_ndcg(ideal, grades, 10) == pytest.approx(1.0)
+    if any(grade >= 2 for grade in grades.values()):
+        assert GRADE_MEASURES[0].of(ideal, grades) == pytest.approx(1.0)
+    for measure in (*GRADE_MEASURES, *SEARCH_MEASURES):
+        assert 0.0 <= measure.of(ideal[::-1], grades) <= 1.0 + 1e-12
 
 
 NUMBERS = st.integers(1, 60)
@@ -118,6 +250,21 @@ def test_nineteen_of_twenty_intervals_hold_the_true_mean() -> None:
 def test_equal_values_leave_no_doubt() -> None:
     interval = bootstrap([0.5] * 10)
     assert (interval.mean, interval.low, interval.high) == (0.5, 0.5, 0.5)
+
+
+def test_weights_are_shares_of_the_mean_and_0_leaves_out() -> None:
+    weighted = bootstrap([0.2, 0.8, 0.9], weights=[3.0, 1.0, 0.0])
+    assert weighted.mean == pytest.approx(0.35)
+    assert [weighted.low, weighted.high] == pytest.approx([0.2, 0.8])
+    difference = compare([0.2, 0.8, 1.0], [0.0, 0.8, 0.0], weights=[3.0, 1.0, 0.0])
+    assert difference.difference.mean == pytest.approx(0.15)
+    with pytest.raises(ValueError, match="no query was measured"):
+        bootstrap([0.2], weights=[0.0])
+
+
+def test_equal_weights_change_nothing() -> None:
+    values = np.random.default_rng(7).random(30).tolist()
+    assert bootstrap(values, weights=[2.0] * 30).low == pytest.approx(bootstrap(values).low)
 
 
 def test_no_values_no_interval() -> None:

@@ -243,11 +243,12 @@ def test_the_box_stays_set_over_the_pages_of_a_search(client: TestClient) -> Non
     assert '<input type="hidden" name="open_license" value="true">' in shown  # the form at the top
 
 
-@pytest.mark.parametrize("order", ["newest", "closest"])
-def test_the_order_of_related_papers_stays(client: TestClient, order: str) -> None:
-    shown = client.get(f"/papers/{SEED.id}?order={order}&{ONLY}", headers=BROWSER).text
-    assert f'href="?order={order}&amp;open_license=true#related" aria-current="true"' in shown
-    assert f'<a href="?order={order}#related" aria-current="true" title="Show all papers again">' in shown
+@pytest.mark.parametrize("asked", ["sort=influence", "sort=score", "mode=text", "mode=text&sort=score"])
+def test_the_order_and_the_evidence_of_related_papers_stay(client: TestClient, asked: str) -> None:
+    shown = client.get(f"/papers/{SEED.id}?{asked}&{ONLY}", headers=BROWSER).text
+    written = asked.replace("&", "&amp;")
+    assert f'href="?{written}&amp;open_license=true#related" aria-current="true"' in shown
+    assert f'<a href="?{written}#related" aria-current="true" title="Show all papers again">' in shown
 
 
 def test_an_id_typed_into_the_search_stays(client: TestClient) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from indexer.papers import Author, Paper, PaperId, Version
 from indexer.tables import Filters
 from service import pages
-from service.answers import Found, Named, PaperPage, SearchAnswer, TopicAnswer
+from service.answers import Found, Mode, Named, PaperPage, SearchAnswer, Sort, TopicAnswer
 from service.pages import license_name, render_html, render_text
 from tests.answer_builders import TOPICS, a_page, a_reason, a_related
 from tests.builders import a_paper, an_id
@@ -297,14 +298,49 @@ def test_a_work_that_is_not_held_is_called_by_its_id_and_leads_to_arxiv() -> Non
 
 def test_order_of_related_papers() -> None:
     page = a_page()
-    newest = render_html(page)
-    closest = render_html(page, order="closest")
+    turned = replace(page, related=page.related[::-1], sort=Sort.SCORE)
 
     def numbers(shown: str) -> list[str]:
         return re.findall(r"<h3>.*?part (\d)", shown)
 
-    assert numbers(newest) == ["4", "3", "2"]
-    assert numbers(closest) == ["3", "2", "4"]
+    assert numbers(render_html(page)) == ["4", "3", "2"]
+    assert numbers(render_html(turned)) == ["2", "3", "4"]
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("sort", list(Sort))
+def test_every_way_to_show_related_papers_is_a_link_that_keeps_the_others(mode: Mode, sort: Sort) -> None:
+    shown = Checked(render_html(a_page(mode=mode, sort=sort, open_license=True), served=True))
+    offered = [
+        dict(parse_qsl(link[1:].partition("#")[0])) for link in shown.links() if link.endswith("#related")
+    ]
+    current = {"mode": mode.value, "sort": sort.value, "open_license": "true"}
+
+    def asks(link: dict[str, str]) -> dict[str, str]:
+        return {"mode": "fused", "sort": "date", "open_license": "false"} | link
+
+    changes = [
+        {name: value for name, value in asks(link).items() if current[name] != value} for link in offered
+    ]
+    assert all(len(change) <= 1 for change in changes)
+    assert {change["mode"] for change in changes if "mode" in change} == {one.value for one in Mode} - {
+        mode.value
+    }
+    assert {change["sort"] for change in changes if "sort" in change} == {one.value for one in Sort} - {
+        sort.value
+    }
+    assert {"open_license": "false"} in changes
+
+
+def test_a_file_offers_no_choice_and_an_empty_page_the_way_back() -> None:
+    assert "#related" not in "".join(Checked(render_html(a_page())).links())
+    empty = render_html(a_page(related=(), mode=Mode.COUPLING), served=True)
+    assert "No related papers by this evidence were found" in empty
+    assert "?#related" in Checked(empty).links()
+    assert "?#related" not in Checked(render_html(bare_page(), served=True)).links()
+    assert "\nNone by this evidence were found in this library.\n" in render_text(
+        a_page(related=(), mode=Mode.COUPLING)
+    )
 
 
 def test_three_thousand_authors_are_folded() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import pytest
 import typer.main
 
 from service.cli import app
 from tests.conftest import Demo
-from tests.readme import BLOCK, README, refreshed
+from tests.libraries import linked_topics
+from tests.readme import BLOCK, README, refresh_figures, refreshed
 
 TEXT = README.read_text(encoding="utf-8")
 COMMANDS = set(typer.main.get_group(app).commands)
@@ -44,3 +47,24 @@ def test_the_output_shown_is_what_the_sample_library_gives(demo: Demo) -> None:
 
     assert papers(fresh) == papers(TEXT)
     assert papers(TEXT)[0]
+
+
+def test_figures_come_from_a_run_and_those_without_judgements_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = linked_topics(tmp_path).library
+    (tmp_path / "here.tsv").write_text("2312.00033\t2311.00030\n")
+    monkeypatch.setenv("PAPERKIN_JUDGEMENTS", str(tmp_path))
+    commands = [
+        f"paperkin evaluate citations --judgements {name}.tsv --systems minilm" for name in ("here", "gone")
+    ]
+    block = "<!-- figures: {} -->\n```\nold\n```\n<!-- end -->\n"
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n" + "".join(block.format(command) for command in commands) + "after\n")
+    left = refresh_figures(readme, library)
+    assert left == [f"left as it is: {commands[1]} ({tmp_path / 'gone.tsv'} is not there)"]
+    (_, _, here), (_, _, gone) = BLOCK.findall(readme.read_text())
+    assert re.match(r"system +nDCG@20 .*\nminilm +\d\.\d{3} \[", here)
+    assert gone == "old\n"
+    assert readme.read_text().startswith("before\n<!-- figures: ")
+    assert readme.read_text().endswith("<!-- end -->\nafter\n")

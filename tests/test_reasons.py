@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from indexer.library import Library, open_library
 from indexer.papers import Citation, Paper, PaperId
+from service import learned
 from service.answers import Reason, RelatedRequest, Signal
 from service.reasons import because
 from service.related import related
 from tests.answer_builders import a_reason
 from tests.builders import a_paper, an_id
 from tests.libraries import build, settings_in
+from tests.rankings import put_ranking
 
 TEXT = "Lattice gauge theory of confinement"
 OTHER = "Romance verbs in dialects"
@@ -59,7 +61,9 @@ CITATIONS = [
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     settings = settings_in(tmp_path_factory.mktemp("reasons"))
     embedder = build(settings, papers(), CITATIONS)
-    with open_library(settings, embedder=embedder) as opened:
+    with open_library(settings, embedder=embedder) as opened, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(learned, "FEWEST_CITATIONS", 1)
+        put_ranking(opened)
         yield opened
 
 

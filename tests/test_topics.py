@@ -370,3 +370,16 @@ def test_real_titles_and_abstracts_give_readable_labels() -> None:
 
 def test_places_name_their_arrays() -> None:
     assert Places._fields == ("topics", "confidence", "similarity")
+
+
+def test_inside_tells_a_topic_and_those_below_it() -> None:
+    tree = a_tree(450)
+    for topic in tree.topics:
+        inside = tree.inside(topic.id)
+        assert inside.dtype == np.bool_
+        members = set(tree.members(topic.id).tolist())
+        assert set(tree.keys[inside[tree.places.topics]].tolist()) == members
+        assert not inside[-1]  # the place of papers without a topic
+    assert any(tree.inside(topic.id).sum() > 1 for topic in tree.topics)
+    with pytest.raises(UnknownTopic):
+        tree.inside("77")

@@ -133,7 +133,7 @@ def test_progress_never_goes_back_and_ends_complete(tmp_path: Path) -> None:
     with open_builder(settings_in(tmp_path), progress=told, embedder=ToyEmbedder()) as builder:
         builder.update()
     assert [done for step, done, _, _ in told.steps if step == "embed"] == [0, 256, 301]
-    assert [done for step, done, _, _ in told.steps if step == "index"] == [0, 1, 2, 3, 4, 5]
+    assert [done for step, done, _, _ in told.steps if step == "index"] == [0, 1, 2, 3, 4, 5, 6, 7]
     assert ("embed", 301, 301, "papers") in told.steps
     assert all(total is None or done <= total for _, done, total, _ in told.steps)
 

@@ -49,3 +49,13 @@ def test_an_empty_table() -> None:
     assert empty.vector(1) is None
     assert empty.similarities(np.array([1]), unit_vectors(2)).tolist() == [[0.0, 0.0]]
     assert empty.holds(np.array([1]), unit_vectors(1)).tolist() == [False]
+
+
+def test_rows_are_of_those_that_have_one_in_the_order_asked_for() -> None:
+    rows = unit_vectors(3).astype(np.float16).astype(np.float32)
+    found = a_table().rows_of(np.array([8, 3, 2, 99, 8]))
+    assert found.dtype == np.float32
+    assert np.array_equal(found, rows[[2, 0, 2]])
+    assert a_table().rows_of(np.array([], dtype=np.int64)).shape == (0, 16)
+    empty = VectorTable.of(np.zeros(0, dtype=np.int64), np.zeros((0, 16), dtype=np.float32))
+    assert empty.rows_of(np.array([1, 2])).shape == (0, 16)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.words import COMMON, FEW, K1, TITLE, B, WordIndex, index_words, stem, words_of
+from indexer import words as words_module
+from indexer.words import COMMON, FEW, K1, TELLING, TITLE, B, WordIndex, index_words, stem, terms_of, words_of
 
 
 def index_of(*abstracts: str) -> WordIndex:
@@ -55,6 +56,12 @@ def test_stems(word: str, root: str) -> None:
     assert stem(word) == root
 
 
+def test_terms_are_stems_and_the_parts_of_compounds() -> None:
+    assert terms_of("TNF-alphas 3-SAT of-the graphs graph") == {
+        "tnf-alpha": 1, "tnf": 1, "alpha": 1, "3-sat": 1, "sat": 1, "of-the": 1, "graph": 2
+    }  # fmt: skip
+
+
 def test_the_rarest_words_tell_most_and_are_told_as_written() -> None:
     index = index_of("quark lepton", "quark lepton", "quark")
     telling = index.telling(["Quarks and leptons, no boson"])
@@ -72,7 +79,7 @@ def test_a_word_said_often_counts_more_up_to_three_times() -> None:
 def test_words_of_many_papers_are_not_known_unless_they_are_few() -> None:
     papers = ["common usual"] * FEW + ["common special"]
     assert index_of(*papers).telling(["common usual special"]).words == ("special", "usual")
-    many = papers + ["else"] * (round((FEW + 1) / COMMON) - len(papers))
+    many = papers + ["else"] * (round((FEW + 1) / TELLING) - len(papers))
     assert "common" in index_of(*many).telling(["common"]).words
 
 
@@ -126,6 +133,100 @@ def test_saved_and_loaded_is_the_same(tmp_path: Path) -> None:
     index = index_of("quark lepton", "quark", "Über graphs")
     index.save(tmp_path)
     loaded = WordIndex.load(tmp_path)
-    for name in ("hashes", "ends", "rows", "scores", "idf"):
+    for name in ("hashes", "ends", "rows", "scores", "idf", "norms"):
         assert np.array_equal(getattr(index, name), getattr(loaded, name)), name
     assert found(loaded, "uber graph") == found(index, "Über graphs")
+
+
+def test_norms_are_worked_out_where_an_earlier_version_saved_none(tmp_path: Path) -> None:
+    index = index_of("quark lepton", "quark quark quark", "")
+    index.save(tmp_path)
+    (tmp_path / "words-norms.npy").unlink()
+    loaded = WordIndex.load(tmp_path)
+    rows = np.arange(3, dtype=np.int32)
+    expected = index.cosines(index.weigh("", "quark"), rows)
+    assert loaded.cosines(loaded.weigh("", "quark"), rows) == pytest.approx(expected, abs=1e-6)
+    assert expected[1] > expected[0] > expected[2] == 0
+
+
+def vector_of(index: WordIndex, row: int) -> dict[int, float]:
+    """The paper's scores by term, as the arrays hold them."""
+    return {
+        term: float(index.scores[at])
+        for term in range(len(index.hashes))
+        for at in range(index.ends[term], index.ends[term + 1])
+        if index.rows[at] == row
+    }
+
+
+PAPERS = (
+    "quark lepton boson",
+    "quark quark gluon",
+    "lepton-boson decay",
+    "",
+    "nothing known",
+    "gluon decay quark",
+)
+
+
+@pytest.mark.parametrize("read", [0, 10**9])
+def test_cosines_are_those_of_bm25_vectors(read: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words_module, "_READ", read)  # looked up, added up
+    index = index_of(*PAPERS)
+    weighed = index.weigh("Quark", "gluon boson, unheard of")
+    assert np.linalg.norm(weighed.weights) == pytest.approx(1.0, abs=1e-6)
+    assert (np.diff(weighed.terms) > 0).all()
+    asked = dict(zip(weighed.terms.tolist(), weighed.weights.tolist(), strict=True))
+    rows = np.array([0, 1, 3, 5], dtype=np.int32)
+    expected = []
+    for row in rows.tolist():
+        vector = vector_of(index, row)
+        length = math.sqrt(sum(score**2 for score in vector.values())) or 1.0
+        expected.append(sum(asked.get(term, 0.0) * score for term, score in vector.items()) / length)
+    assert index.cosines(weighed, rows) == pytest.approx(expected, abs=1e-6)
+    assert expected[0] > 0
+    assert expected[2] == 0
+
+
+def test_a_paper_is_closest_to_itself_and_a_title_weighs_more() -> None:
+    index = index_words(["Quark", "Lepton", ""], ["lepton decay", "quark decay", "boson"])
+    rows = np.arange(3, dtype=np.int32)
+    own = index.cosines(index.weigh("Quark", "lepton decay"), rows)
+    assert own[0] > own[1] > own[2] == 0
+    assert own[0] > 0.99
+
+
+def test_the_cosine_knows_words_that_are_too_common_to_tell() -> None:
+    many = 2 * round(FEW / TELLING)
+    common = FEW + round(TELLING * many)  # papers of `many`
+    index = index_of(
+        *["usual special"] * common, *["else"] * round(COMMON * many), *["other"] * (many - common)
+    )
+    assert "usual" not in index.telling(["usual"]).words
+    assert index.cosines(index.weigh("", "usual"), np.array([0], dtype=np.int32))[0] > 0.5
+
+
+@pytest.mark.parametrize("text", ["", "the of", "absent"])
+def test_no_known_words_no_cosines(text: str) -> None:
+    index = index_of("quark", "lepton")
+    assert index.cosines(index.weigh("", text), np.array([0, 1], dtype=np.int32)).tolist() == [0.0, 0.0]
+    assert index.cosines(index.weigh("", "quark"), np.zeros(0, dtype=np.int32)).tolist() == []
+    assert index_of().weigh("", "quark").terms.tolist() == []
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["quark", "lepton", "a-b", "gluon"]), max_size=6), min_size=1, max_size=8
+    ),
+    st.data(),
+)
+def test_looked_up_and_added_up_is_the_same(papers: list[list[str]], data: st.DataObject) -> None:
+    index = index_of(*(" ".join(words) for words in papers))
+    rows = np.array(sorted(data.draw(st.sets(st.integers(0, len(papers) - 1)))), dtype=np.int32)
+    weighed = index.weigh("gluon", "quark a-b a-b")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(words_module, "_READ", 0)
+        looked_up = index.cosines(weighed, rows)
+    added_up = index.cosines(weighed, rows)
+    assert looked_up == pytest.approx(added_up, abs=1e-6)
+    assert ((added_up >= 0) & (added_up <= 1)).all()

@@ -34,6 +34,13 @@ class VectorTable:
             return np.asarray(self.rows[at], dtype=np.float32)
         return None
 
+    def rows_of(self, keys: Keys) -> Vectors:
+        """The vectors of those keys that have one, float32 [at most len(keys), width], in their order."""
+        if not len(self.keys):
+            return np.zeros((0, self.rows.shape[1]), dtype=np.float32)
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.asarray(self.rows[at[self.keys[at] == keys]], dtype=np.float32)
+
     def similarities(self, keys: Keys, queries: Vectors) -> Similarities:
         """Cosine of each key's vector with each query: float32 [len(keys), len(queries)], 0 where there is none."""
         if not len(self.keys):

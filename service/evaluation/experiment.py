@@ -1,192 +1,206 @@
-"""One experiment: systems x queries x measures, on the same queries, with intervals and a paired comparison."""
+"""One experiment: systems x questions x measures, with intervals, and the last system compared with each other one."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from indexer.errors import SourceError
 from indexer.library import Derived, Library
-from indexer.papers import Paper, PaperId
+from indexer.papers import PaperId
 from indexer.progress import Progress, silent
-from indexer.tables import Filters, Keys
-from indexer.words import words_of
-from service.answers import RelatedRequest
-from service.evaluation.judgements import Judgements
-from service.evaluation.measures import MEASURES, Comparison, Interval, bootstrap, compare, measure_all
-from service.related import rank
+from service.evaluation.measures import Comparison, Interval, Measure, bootstrap, compare
+from service.evaluation.questions import Question, Task
+from service.evaluation.runs import Run
+from service.evaluation.systems import Setting, System
+from service.hiding import without_references_of
 
-DEPTH = 100
-_FUSION = 60  # the constant of reciprocal rank fusion, Cormack, Clarke and Büttcher 2009
-
-System = Callable[["Setting", int, Paper], Keys]
+ALL = "all"  # the part that has every question
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """What every system may see: the library; with `as_of`, nothing newer than the query, not even as evidence."""
+class Figures:
+    """For each measure a mean with its interval, and the last system's less this one's; None where none was measured.
 
-    library: Library
-    derived: Derived
-    as_of: bool
+    `behind` is empty for the last system itself.
+    """
+
+    intervals: tuple[Interval | None, ...]
+    behind: tuple[Comparison | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One system's figures: a mean with interval for each of `MEASURES`, its rankings, milliseconds a query."""
+    """One system's figures by part of the questions (`all` first), its rankings, milliseconds a question.
+
+    The rankings of an outside system took nobody knows how long.
+    """
 
     system: str
-    intervals: tuple[Interval, ...]
-    against_baseline: Comparison | None
-    milliseconds: float
-    rankings: dict[PaperId, list[PaperId]]
+    parts: dict[str, Figures]
+    rankings: dict[str, list[str]]
+    milliseconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """An experiment's outcomes, the baseline first, and how many queries were measured or are not held."""
+    """An experiment's outcomes, in the order of the systems; `units` counts what the bootstrap drew."""
 
+    task: Task
     outcomes: tuple[Outcome, ...]
-    queries: int
-    not_held: int
+    units: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> Outcome:
+        """The system that the others are compared with: the last."""
+        return self.outcomes[-1]
 
 
-def minilm(setting: Setting, key: int, paper: Paper) -> Keys:
-    """The nearest vectors alone."""
-    vector = setting.derived.vectors.vector(key)
-    if vector is None:
-        return np.zeros(0, dtype=np.int64)
-    catalogue = setting.derived.catalogue
-    among = np.asarray(catalogue.keys[catalogue.passing(_not_newer(paper))])
-    (found, *_), _ = setting.derived.index.search(vector[None], DEPTH + 1, among=among)
-    nearest: Keys = found[found >= 0]
-    return nearest
+@dataclass(slots=True)
+class _Columns:
+    """Values of each measure by unit, and the weights of the units."""
 
-
-def bm25(setting: Setting, key: int, paper: Paper) -> Keys:
-    """Full text alone, asked for every word of title and abstract but the commonest of English."""
-    del key
-    words = list(words_of(paper.text))
-    return setting.library.store.search(words, _not_newer(paper), limit=DEPTH + 1).keys
-
-
-def hybrid(setting: Setting, key: int, paper: Paper) -> Keys:
-    """Reciprocal rank fusion of the two."""
-    scores: dict[int, float] = {}
-    for ranking in (minilm(setting, key, paper), bm25(setting, key, paper)):
-        for place, found in enumerate(ranking.tolist()):
-            scores[found] = scores.get(found, 0.0) + 1 / (_FUSION + place + 1)
-    return np.array(sorted(scores, key=lambda found: (-scores[found], found)), dtype=np.int64)
-
-
-def related(setting: Setting, key: int, paper: Paper) -> Keys:
-    """The service's own ranking, told nothing of the query but its text."""
-    request = RelatedRequest(
-        liked=(str(paper.id),), k=DEPTH, not_newer=True, text_only=True, as_of_seed=setting.as_of
-    )
-    ranked = rank(setting.library, setting.derived, request, {key: paper}, {})
-    return ranked.candidates.keys[ranked.best]
-
-
-SYSTEMS: dict[str, System] = {"minilm": minilm, "bm25": bm25, "hybrid": hybrid, "related": related}
+    values: list[list[float]] = field(default_factory=list)
+    weights: list[list[float]] = field(default_factory=list)
 
 
 def run_experiment(
     library: Library,
-    judgements: Judgements,
-    systems: Sequence[str],
+    task: Task,
+    systems: Mapping[str, System],
     *,
-    as_of: bool = False,
+    outside: Sequence[Run] = (),
     progress: Progress = silent,
 ) -> Report:
-    """Rank the library's papers for every query that it holds, by every system; the first one is the baseline.
+    """Answer every question by every system, outside ones from their runs, and compare all with the last.
 
-    Raises `SourceError` if the library holds none of the queries.
+    Outside systems stand before the last. Raises `SourceError` if one of them answers no question.
     """
-    setting = Setting(library, library.derived(), as_of)
-    keys = library.store.keys(judgements)
-    queries = [query for query in judgements if query in keys]
-    if not queries:
-        raise SourceError(
-            f"the library holds none of the {len(judgements):,} papers judged; crawl them first"
+    setting = Setting(library, _hidden(library, task), task.names)
+    ranked = {
+        name: _rank_all(setting, name, system, task, progress=progress) for name, system in systems.items()
+    }
+    notes = []
+    for run in outside:
+        last = list(ranked)[-1]
+        ranked[run.system] = (_taken(run, task), None)
+        ranked[last] = ranked.pop(last)  # stays the last
+        answered = sum(question.name in run.rankings for question in task.questions)
+        if answered < len(task.questions):
+            notes.append(f"{run.system} answers {answered:,} of {len(task.questions):,}")
+    columns = {name: _by_part(task, rankings) for name, (rankings, _) in ranked.items()}
+    subject = columns[list(ranked)[-1]]
+    outcomes = tuple(
+        Outcome(
+            name,
+            {
+                part: _figures(mine, subject[part] if columns[name] is not subject else None)
+                for part, mine in columns[name].items()
+            },
+            rankings,
+            milliseconds,
         )
-    outcomes: list[Outcome] = []
-    baseline: Sequence[float] = ()
-    for name in systems:
-        rankings, seconds = _rank_all(setting, name, {query: keys[query] for query in queries}, progress)
-        rows = [measure_all(rankings[query], judgements[query]) for query in queries]
-        columns = list(zip(*rows, strict=True))
-        baseline = baseline or columns[0]
-        outcomes.append(
-            Outcome(
-                system=name,
-                intervals=tuple(bootstrap(column) for column in columns),
-                against_baseline=compare(columns[0], baseline) if outcomes else None,
-                milliseconds=1000 * seconds / len(queries),
-                rankings=rankings,
-            )
-        )
-    return Report(tuple(outcomes), len(queries), len(judgements) - len(queries))
+        for name, (rankings, milliseconds) in ranked.items()
+    )
+    return Report(task, outcomes, len({question.unit for question in task.questions}), tuple(notes))
+
+
+def _hidden(library: Library, task: Task) -> Derived:
+    """What is derived, as it would be if nobody knew what some papers cite."""
+    if not task.hidden:
+        return library.derived()
+    keys = library.store.keys(task.hidden)
+    return without_references_of(library.derived(), np.array(sorted(keys.values()), dtype=np.int64))
 
 
 def _rank_all(
-    setting: Setting, name: str, queries: dict[PaperId, int], progress: Progress
-) -> tuple[dict[PaperId, list[PaperId]], float]:
-    """Every query's ranking by one system, the query itself left out, and the seconds that ranking took."""
+    setting: Setting, name: str, system: System, task: Task, *, progress: Progress
+) -> tuple[dict[str, list[str]], float | None]:
+    """Every question's ranking by one system, and the milliseconds that one took."""
     rankings, seconds = {}, 0.0
-    for done, (query, key) in enumerate(queries.items(), 1):
-        paper = setting.library.store.papers([key])[key]
+    for done, question in enumerate(task.questions, 1):
         started = time.perf_counter()
-        found = SYSTEMS[name](setting, key, paper)
+        found = system(setting, question)
         seconds += time.perf_counter() - started
-        rankings[query] = _ids(setting.library, found[found != key][:DEPTH])
-        progress(f"rank by {name}", done, len(queries), "queries")
-    return rankings, seconds
+        rankings[question.name] = _admitted(setting.named(found), question, task.names)
+        progress(f"rank by {name}", done, len(task.questions), "queries")
+    return rankings, 1000 * seconds / len(task.questions)
 
 
-def write_run(outcome: Outcome, path: Path) -> None:
-    """Write a system's rankings as a TREC run: query Q0 document rank score system."""
-    with path.open("w", encoding="utf-8") as stream:
-        for query, ranking in outcome.rankings.items():
-            for place, paper in enumerate(ranking, 1):
-                stream.write(f"{query} Q0 {paper} {place} {DEPTH + 1 - place} {outcome.system}\n")
+def _taken(run: Run, task: Task) -> dict[str, list[str]]:
+    """The rankings of an outside system, held to the same rules."""
+    if not any(question.name in run.rankings for question in task.questions):
+        first = task.questions[0].name
+        raise SourceError(
+            f"the run of {run.system} answers none of the queries; they are called such as {first}"
+        )
+    return {
+        question.name: _admitted(_canonical(run.rankings.get(question.name, ()), task), question, task.names)
+        for question in task.questions
+    }
 
 
-def table(report: Report) -> list[tuple[str, ...]]:
-    """The report as rows of text, the header first; the gain is against the first system, query by query."""
-    rows: list[tuple[str, ...]] = [("system", *MEASURES, "gain in nDCG@20", "ms each")]
-    for outcome in report.outcomes:
-        cells = [shown(one) for one in outcome.intervals]
-        rows.append((outcome.system, *cells, _gain(outcome.against_baseline), f"{outcome.milliseconds:.1f}"))
-    return rows
+def _canonical(ranking: Sequence[str], task: Task) -> Sequence[str]:
+    """Ids of arXiv as the judgements have them, whatever the run adds (a version, `arXiv:`)."""
+    return ranking if task.names else [str(PaperId.parse(name)) for name in ranking]
 
 
-def shown(interval: Interval) -> str:
-    """An interval for a table: `0.520 [.510, .529]`."""
-    return f"{interval.mean:.3f} {_between(interval, '.3f')}"
+def _admitted(ranking: Sequence[str], question: Question, names: Mapping[str, str]) -> list[str]:
+    """A ranking without the seeds and what may not be an answer, cut at the number asked for."""
+    request = question.request
+    away = question.left_out | {names.get(text, text) for text in request.liked}
+    pool = {names.get(text, text) for text in request.among}
+    latest = max((PaperId.parse(text).month for text in request.liked), default=0)
+    dated = (request.not_newer or request.as_of_seed) and not names
+    kept = []
+    for name in dict.fromkeys(ranking):
+        if name in away or (pool and name not in pool):
+            continue
+        if not dated or PaperId.parse(name).month <= latest:
+            kept.append(name)
+    return kept[: request.k]
 
 
-def _gain(against: Comparison | None) -> str:
-    if against is None:
-        return "baseline"
-    sure = "p < .001" if against.p < 0.001 else f"p = {against.p:.3f}".replace("0.", ".")
-    return f"{against.difference.mean:+.3f} {_between(against.difference, '+.3f')}, {sure}"
+def _by_part(task: Task, rankings: Mapping[str, Sequence[str]]) -> dict[str, _Columns]:
+    """The values of all questions, and of those of each part where there are several."""
+    parts = list(dict.fromkeys(question.part for question in task.questions))
+    chosen = {ALL: list(task.questions)}
+    if len(parts) > 1:
+        chosen |= {part: [one for one in task.questions if one.part == part] for part in parts}
+    return {part: _columns(task.measures, rankings, asked) for part, asked in chosen.items()}
 
 
-def _between(interval: Interval, form: str) -> str:
-    """The ends of an interval, short enough for a table of 110 columns."""
-    low, high = (format(end, form).replace("0.", ".", 1) for end in (interval.low, interval.high))
-    return f"[{low}, {high}]"
+def _columns(
+    measures: Sequence[Measure], rankings: Mapping[str, Sequence[str]], questions: Sequence[Question]
+) -> _Columns:
+    units: dict[str, list[Question]] = {}
+    for question in questions:
+        units.setdefault(question.unit, []).append(question)
+    found = _Columns()
+    for measure in measures:
+        values, weights = [], []
+        for asked in units.values():
+            each = [measure.of(rankings[question.name], question.judged) for question in asked]
+            values.append(sum(each) / len(each))
+            weights.append(sum(measure.weight(question.judged) for question in asked) / len(asked))
+        found.values.append(values)
+        found.weights.append(weights)
+    return found
 
 
-def _not_newer(paper: Paper) -> Filters:
-    return Filters(not_after_month=paper.id.month)
-
-
-def _ids(library: Library, keys: Keys) -> list[PaperId]:
-    ids = library.store.ids(keys.tolist())
-    return [ids[key] for key in keys.tolist()]
+def _figures(mine: _Columns, subject: _Columns | None) -> Figures:
+    intervals = tuple(
+        bootstrap(values, weights=weights) if any(weights) else None
+        for values, weights in zip(mine.values, mine.weights, strict=True)
+    )
+    if subject is None:
+        return Figures(intervals, ())
+    behind = tuple(
+        compare(ours, theirs, weights=weights) if any(weights) else None
+        for ours, theirs, weights in zip(subject.values, mine.values, mine.weights, strict=True)
+    )
+    return Figures(intervals, behind)

@@ -22,7 +22,7 @@ class Mention(BaseModel):
 
 
 class Reason(BaseModel):
-    """One piece of evidence. Contributions are in log-odds, `value` in the signal's own unit."""
+    """One piece of evidence. Contributions are in log-odds, `value` in the signal's own unit (a cosine, a count)."""
 
     model_config = _example(
         signal="text",
@@ -61,18 +61,30 @@ class Card(BaseModel):
 
 
 class RelatedPaper(Card):
-    """A related paper: `similarity` 0 to 1, `relevance` the same in log-odds, `score` 0 to 100 its own standing."""
+    """A related paper: how sure that is, why, and how it stands by itself."""
 
-    similarity: float
-    relevance: float
-    score: float
+    similarity: float = Field(
+        ge=0,
+        le=1,
+        description="The chance that a seed cites it or somebody cites both: of results shown with 0.8, about 8 of 10 "
+        "are cited by the seed or together with it",
+    )
+    relevance: float = Field(
+        description="What results are ranked by, in log-odds: baseline plus contributions"
+    )
+    score: float = Field(
+        description="Its own standing among papers of about its age, 0 to 100, whatever the seeds"
+    )
     summary: list[str]
     because: str
     reasons: list[Reason]
 
 
 class RelatedAnswer(BaseModel):
-    """Related papers, most similar first. `unknown` lists the ids asked for that the library does not hold."""
+    """Related papers, most similar first unless `sort` says otherwise.
+
+    `unknown` lists what was asked for and the library does not hold.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
