@@ -58,7 +58,7 @@ class Nearness:
             nodes=found,
             cosines=cosines(view, query, found),
             word_cosines=word_cosines(view, weighed, found),
-            freshness=_freshness(view, query, found),
+            freshness=freshness(view, query, found),
             dense=dense,
             by_words=(nodes, shares),
             telling=telling,
@@ -158,7 +158,8 @@ def month_of(view: View, query: Query) -> int:
     return view.derived.once("last month", lambda: int(all_months(view.derived).max(initial=0)))
 
 
-def _freshness(view: View, query: Query, nodes: npt.NDArray[np.int32]) -> Values:
+def freshness(view: View, query: Query, nodes: npt.NDArray[np.int32]) -> Values:
+    """How near in time nodes are: 1 in the query's month, float32 [n]."""
     apart = np.abs(all_months(view.derived)[view.rows(nodes)] - month_of(view, query))
     return np.exp(-apart / _TIME).astype(np.float32)
 

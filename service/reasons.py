@@ -199,10 +199,9 @@ _SENTENCES: dict[Signal, Callable[[_Told], str]] = {
     ),
     Signal.CITES_NEIGHBOURS: lambda told: f"cites {told.some()} of the nearest papers{told.listed()}",
     Signal.CITED_WITH_NEIGHBOURS: lambda _: "is cited together with the nearest papers",
-    Signal.CITING_TEXTS: lambda _: "is cited by texts like it",
+    Signal.CITING_TEXTS: lambda _: "papers that read like it cite this",
     Signal.CITED_BY_COUPLED: lambda told: (
-        f"is cited by {told.counted('paper')} that {'shares' if told.count == 1 else 'share'} its references"
-        f"{told.listed()}"
+        f"is cited by {told.counted('paper')} with references in common{told.listed()}"
     ),
     Signal.NEAR_REFERENCES: lambda _: "its text is close to what it cites",
     Signal.NEAR_BEST: lambda _: "is close to the other results",

@@ -30,7 +30,7 @@ def test_every_make_target_of_the_readme_exists() -> None:
 
 def test_every_block_of_output_is_filled() -> None:
     blocks = BLOCK.findall(TEXT)
-    assert len(blocks) == 5
+    assert len(blocks) == 10
     assert all(output.strip() for _, _, output in blocks)
 
 

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from service.answers import Signal
 from service.ranking import AT, COLUMN, NAMES, Additive, Curve, Features
-from service.training.curves import calibrated, fit, hats, knots_of
+from service.training.curves import calibrated, fit, knots_of, ramps
 
 _VALUES = st.integers(1, 40).flatmap(
     lambda count: arrays(np.float32, count, elements=st.floats(-9, 9, width=16))
@@ -36,13 +36,14 @@ def test_knots_ascend_from_the_least_to_the_greatest(values: np.ndarray, every: 
 
 
 @given(_VALUES)
-def test_hats_are_shares_of_the_knots_beside_a_value(values: np.ndarray) -> None:
+def test_ramps_with_the_steps_of_a_curve_are_the_curve(values: np.ndarray) -> None:
     knots = knots_of(values, np.zeros(len(values), dtype=np.bool_))
-    basis = hats(values, knots)
+    basis = ramps(values, knots)
     assert basis.shape == (len(values), len(knots) - 1)
     assert ((basis >= 0) & (basis <= 1)).all()
-    first = np.interp(values, knots, np.eye(len(knots))[0])
-    assert basis.sum(axis=1) + first == pytest.approx(1.0, abs=1e-5)
+    heights = np.sin(np.arange(len(knots)))
+    curve = np.interp(values, knots, heights)
+    assert basis @ np.diff(heights) + heights[0] == pytest.approx(curve, abs=1e-4)
 
 
 def test_a_fitted_model_finds_the_rule() -> None:

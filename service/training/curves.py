@@ -26,14 +26,14 @@ def knots_of(values: Values, relevant: Labels) -> npt.NDArray[np.float64]:
     return np.unique(np.round(np.concatenate(places).astype(np.float64), 6))
 
 
-def hats(values: Values, knots: npt.NDArray[np.float64]) -> Features:
-    """The linear B-splines of the knots but for the first, whose weight the baseline has: float32 [n, knots - 1]."""
-    basis = np.zeros((len(values), len(knots) - 1), dtype=np.float32)
-    for place in range(1, len(knots)):
-        peak = np.zeros(len(knots))
-        peak[place] = 1.0
-        basis[:, place - 1] = np.interp(values, knots, peak)
-    return basis
+def ramps(values: Values, knots: npt.NDArray[np.float64]) -> Features:
+    """How far each value has come between every knot and the next, 0 to 1: float32 [n, knots - 1].
+
+    Their weights are the steps of a curve, so that a penalty on them flattens it: weights of its heights pulled the
+    ends, where few candidates are, to zero.
+    """
+    places = (values[:, None] - knots[:-1]) / np.diff(knots)
+    return np.clip(places, 0.0, 1.0).astype(np.float32)
 
 
 def fit(features: Features, relevant: Labels, names: tuple[str, ...], fixed: Mapping[str, Curve]) -> Additive:
@@ -45,12 +45,12 @@ def fit(features: Features, relevant: Labels, names: tuple[str, ...], fixed: Map
 
     knots = {name: knots_of(features[:, AT[name]], relevant) for name in names}
     knots = {name: places for name, places in knots.items() if len(places) > 1}
-    basis = np.concatenate([hats(features[:, AT[name]], places) for name, places in knots.items()], axis=1)
+    basis = np.concatenate([ramps(features[:, AT[name]], places) for name, places in knots.items()], axis=1)
     regression = LogisticRegression(C=_PENALTY, max_iter=_ROUNDS).fit(basis, relevant)
     weights, baseline = regression.coef_[0].tolist(), float(regression.intercept_[0])
     curves = dict(fixed)
     for name, places in knots.items():
-        values = np.array([0.0, *(weights.pop(0) for _ in places[1:])])
+        values = np.cumsum([0.0, *(weights.pop(0) for _ in places[1:])])
         at_zero = float(np.interp(0.0, places, values))
         baseline += at_zero
         curve = np.round(values - at_zero, 4).tolist()

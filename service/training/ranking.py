@@ -28,14 +28,15 @@ MOST_TAUGHT, MOST_MEASURED = 2_000, 500  # drawn by chance
 FEWEST = 40  # papers that teach
 REFERENCES = 4  # held, of a paper that is asked for
 _HIDDEN = 250  # papers whose references are hidden together; the citations of all others remain as evidence
-_STRANGERS = 200  # candidates not cited that are kept for a query, drawn by chance
+_STRANGERS = 300  # candidates not cited that are kept for a query, drawn by chance
 _SHOWN = 20  # results whose chances are calibrated
 
-# What a citation says of itself cannot be learned from citations: these are set by hand. A paper's own references
-# are as related as what is cited with it by about five others; a disliked paper takes away what words give.
+# What a citation says of itself cannot be learned from citations: these are set by hand. What the seed cites or is
+# cited by is linked already, so that little else is needed to call it related; but that little is. A disliked paper
+# takes away what words give.
 FIXED = {
-    "cited by": Curve((0.0, 1.0), (0.0, 1.5)),
-    "cites": Curve((0.0, 1.0), (0.0, 1.5)),
+    "cited by": Curve((0.0, 1.0), (0.0, 3.0)),
+    "cites": Curve((0.0, 1.0), (0.0, 3.0)),
     "disliked": Curve((0.0, 0.6), (0.0, -3.6)),
 }
 # Modes whose chance is not certain. Their order is the signal's own, so there is nothing else to learn.
