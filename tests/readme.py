@@ -67,17 +67,17 @@ def refreshed(text: str, kinds: set[str], library: str, having: str = "") -> str
 def refresh_figures(readme: Path, library: str, having: str = "") -> list[str]:
     """Run the blocks of figures whose commands have this word, each kept when it is done; say what was left."""
     left = []
-    text = readme.read_text(encoding="utf-8")
-    for block in reversed(list(BLOCK.finditer(text))):  # from the end, so that the places of the others hold
+    for block in BLOCK.finditer(readme.read_text(encoding="utf-8")):
         kind, command, _ = block.groups()
         if kind != "figures" or having not in command:
             continue
         if missing := absent(command):
             left.append(f"left as it is: {command} ({missing[0]} is not there)")
             continue
-        text = text[: block.start()] + refreshed(block[0], {kind}, library) + text[block.end() :]
-        readme.write_text(text, encoding="utf-8")
-    return left[::-1]
+        fresh = refreshed(block[0], {kind}, library)
+        now = readme.read_text(encoding="utf-8")  # minutes later, it may have changed
+        readme.write_text(now.replace(block[0], fresh), encoding="utf-8")
+    return left
 
 
 def main() -> None:

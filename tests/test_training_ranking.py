@@ -113,7 +113,7 @@ def test_the_model_can_be_kept_and_tells_how_it_was_made(run: Run, tmp_path: Pat
     model = run.trained.model
     model.save(tmp_path / "ranking.json")
     assert type(model).load(tmp_path / "ranking.json") == model
-    assert model.facts["learned from"] + model.facts["measured on"] >= ranking.FEWEST
+    assert sum(model.facts[part] for part in ("taught by", "calibrated by", "measured by")) >= ranking.FEWEST
     assert model.facts["months"] == sorted(model.facts["months"])
     assert set(model.facts["nDCG@20"]) == set(KINDS)
     assert model.facts["seed"] == 3
