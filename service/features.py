@@ -6,7 +6,7 @@ import numpy as np
 
 from indexer.citations import Positions
 from service.evidence import Evidence
-from service.nearness import Nearness, Values, all_months, cosines, mean_vector, month_of, word_cosines
+from service.nearness import Nearness, Values, all_months, cosines, mean_vector, month_of
 from service.ranking import AT, NAMES, PLACED, Features
 from service.view import Query, View
 
@@ -24,7 +24,7 @@ def compute_features(
     columns: dict[str, Values] = {name: _at(nodes, *kind) for name, kind in evidence.sparse.items()}
     columns["cosine"] = close = cosines(view, query, nodes)
     columns["closeness"] = close - _nth(close, _TWENTIETH)
-    columns["word cosine"] = word_cosines(view, near.weighed, nodes)
+    columns["word cosine"] = near.words_near(view, nodes)
     columns["telling words"] = _at(nodes, *near.by_words)
     columns["citing texts"] = _citing_texts(view, query, nodes)
     columns |= _standing(view, query, nodes)

@@ -65,6 +65,18 @@ class Nearness:
             weighed=weighed,
         )
 
+    def words_near(self, view: View, nodes: npt.NDArray[np.int32]) -> Values:
+        """The cosine of words of any nodes (ascending): what is known already is not worked out again."""
+        values = np.zeros(len(nodes), dtype=np.float32)
+        if len(self.nodes):
+            at = np.minimum(np.searchsorted(self.nodes, nodes), len(self.nodes) - 1)
+            known = self.nodes[at] == nodes
+            values[known] = self.word_cosines[at[known]]
+        else:
+            known = np.zeros(len(nodes), dtype=np.bool_)
+        values[~known] = word_cosines(view, self.weighed, nodes[~known])
+        return values
+
     def neighbours(self, kernel: Kernel, most: int) -> Sparse:
         """The `most` nodes of greatest weight, weights summing to 1; strangers are left out.
 
