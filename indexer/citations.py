@@ -24,6 +24,7 @@ Weights = npt.NDArray[np.float32]
 
 # A work with more citers than this says little about two of them being kin, and would cost the most to follow.
 _MOST_CITERS = 3_000
+_DENSE = 30  # places that may be empty for each that is filled
 _END = 0.5  # as `page_rank` has it
 _STEPS, _WALKERS, _CROWD = 3, 200, 500  # of the local walk
 
@@ -173,6 +174,16 @@ def gather(
 
 def accumulate(nodes: Positions, weights: Weights) -> tuple[Positions, Weights]:
     """Sum the weights of equal nodes: distinct nodes ascending, with their sums."""
+    size = int(nodes.max(initial=-1)) + 1
+    if (
+        size <= _DENSE * len(nodes) + 50_000
+    ):  # a place for each node of the graph is filled faster than nodes sorted
+        seen = np.zeros(size, dtype=np.bool_)
+        seen[nodes] = True
+        found = np.flatnonzero(seen)
+        return found.astype(np.int32), np.bincount(nodes, weights=weights, minlength=size)[found].astype(
+            np.float32
+        )
     distinct, inverse = np.unique(nodes, return_inverse=True)
     return distinct.astype(np.int32), np.bincount(inverse, weights=weights, minlength=len(distinct)).astype(
         np.float32

@@ -6,7 +6,8 @@ import numpy as np
 
 from indexer.citations import Positions
 from service.evidence import Evidence
-from service.nearness import Nearness, Values, all_months, cosines, mean_vector, month_of
+from service.fusion import seed_similarity
+from service.nearness import Nearness, Values, all_months, mean_vector, month_of
 from service.ranking import AT, NAMES, PLACED, Features
 from service.view import Query, View
 
@@ -22,26 +23,30 @@ def compute_features(
 ) -> Features:
     """float32 [n, len(FEATURES)] of the candidates `nodes` (ascending), in the order of `FEATURES`."""
     columns: dict[str, Values] = {name: _at(nodes, *kind) for name, kind in evidence.sparse.items()}
-    columns["cosine"] = close = cosines(view, query, nodes)
+    vectors = view.derived.vectors
+    keys = np.asarray(view.graph.keys[nodes])
+    rows = vectors.matrix(keys)
+    close = np.zeros(len(nodes), dtype=np.float32)
+    if len(query.vectors):
+        close = np.maximum(seed_similarity(rows @ query.vectors.T), 0.0)
+    columns["cosine"] = close
     columns["closeness"] = close - _nth(close, _TWENTIETH)
     columns["word cosine"] = near.words_near(view, nodes)
     columns["telling words"] = _at(nodes, *near.by_words)
     columns["citing texts"] = _citing_texts(view, query, nodes)
     columns |= _standing(view, query, nodes)
     columns |= _kinship(view, query, nodes)
-    vectors = view.derived.vectors
-    keys = np.asarray(view.graph.keys[nodes])
     if len(evidence.references):
         cited = view.graph.keys[evidence.references[-_REFERENCES_READ:]]
         centre = mean_vector(vectors.rows_of(cited))
-        columns["near references"] = np.maximum(vectors.similarities(keys, centre[None])[:, 0], 0.0)
+        columns["near references"] = np.maximum(rows @ centre, 0.0)
     if len(query.disliked_vectors):
-        away = vectors.similarities(keys, query.disliked_vectors).max(axis=1)
+        away = (rows @ query.disliked_vectors.T).max(axis=1)
         columns["disliked"] = np.maximum(away - 0.4, 0.0)  # below .4 texts are strangers
     if len(nodes):
         best = np.argsort(-_first_pass(columns, len(nodes)), kind="stable")[:_BEST]
-        centre = mean_vector(vectors.rows_of(keys[best]))
-        columns["near best"] = np.maximum(vectors.similarities(keys, centre[None])[:, 0], 0.0)
+        centre = mean_vector(rows[best][rows[best].any(axis=1)])
+        columns["near best"] = np.maximum(rows @ centre, 0.0)
     for name in PLACED:
         columns[f"place: {name}"] = _places(columns.get(name, np.zeros(len(nodes), dtype=np.float32)))
     features = np.zeros((len(nodes), len(NAMES)), dtype=np.float32)

@@ -45,8 +45,15 @@ class VectorTable:
         """Cosine of each key's vector with each query: float32 [len(keys), len(queries)], 0 where there is none."""
         if not len(self.keys):
             return np.zeros((len(keys), len(queries)), dtype=np.float32)
+        found: Similarities = self.matrix(keys) @ queries.T
+        return found
+
+    def matrix(self, keys: Keys) -> Vectors:
+        """The vectors of keys, float32 [len(keys), width], zeros where there is none."""
+        if not len(self.keys):
+            return np.zeros((len(keys), self.rows.shape[1]), dtype=np.float32)
         at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        found = np.asarray(self.rows[at], dtype=np.float32) @ queries.T
+        found = self.rows[at].astype(np.float32)
         found[self.keys[at] != keys] = 0.0
         return found
 
