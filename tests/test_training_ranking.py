@@ -156,13 +156,18 @@ def test_the_papers_asked_for_are_no_candidates_and_their_citations_no_evidence(
 def test_a_library_with_too_few_citations_is_told(tmp_path: Path) -> None:
     with (
         library_of(tmp_path, PAPERS, citations_of(PAPERS[:40])) as few,
-        pytest.raises(SourceError, match=r"only \d+ papers cite 4 papers .*link citations first"),
+        pytest.raises(
+            SourceError, match=r"only \d+ older and \d+ of the newest papers .*link citations first"
+        ),
     ):
         train_ranking(few, progress=Told())
 
 
 def test_an_empty_library_is_told(tmp_path: Path) -> None:
-    with library_of(tmp_path, []) as empty, pytest.raises(SourceError, match="only 0 papers cite"):
+    with (
+        library_of(tmp_path, []) as empty,
+        pytest.raises(SourceError, match="only 0 older and 0 of the newest papers"),
+    ):
         train_ranking(empty, progress=Told())
 
 

@@ -151,9 +151,9 @@ def _draw(library: Library, derived: Derived, seed: int) -> Drawn:
     found = Drawn(*(_ask(library, derived, citing[np.sort(part)]) for part in places))
     if min(len(found.teach), 4 * len(found.measure)) < FEWEST:
         raise SourceError(
-            f"only {len(found.all)} papers cite {REFERENCES} papers of this library, too few to learn from (at least "
-            f"{FEWEST}, and a quarter of that among the newest); link citations first, or go on with the ranking that "
-            "comes with paperkin"
+            f"only {len(found.teach)} older and {len(found.measure)} of the newest papers cite {REFERENCES} papers of "
+            f"this library, too few to learn from (at least {FEWEST} and {FEWEST // 4}); link citations first, or go "
+            "on with the ranking that comes with paperkin"
         )
     return found
 
